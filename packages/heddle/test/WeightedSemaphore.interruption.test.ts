@@ -1,0 +1,113 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
+import { interruptEverywhere, type Moment, type Scenario } from "./support/sweep.ts"
+
+const yields = (count: number) => Effect.replicateEffect(Effect.yieldNow, count, { discard: true })
+
+/** Whatever was interrupted where: all permits are back, nobody waits, and at least one run got through. */
+const allBack = (
+  name: string,
+  make: (sem: WeightedSemaphore.WeightedSemaphore, body: Effect.Effect<void>) => Omit<Scenario, "check">,
+  moments?: ReadonlyArray<Moment>
+) =>
+  it(name, () => {
+    let completed = 0
+    let interrupted = 0
+    let bodies = 0
+    interruptEverywhere(() => {
+      const sem = WeightedSemaphore.makeUnsafe({ permits: 3 })
+      const body = Effect.andThen(
+        Effect.sync(() => bodies++),
+        Effect.yieldNow
+      )
+      return {
+        ...make(sem, body),
+        check: (exit) => {
+          if (Exit.isSuccess(exit)) completed++
+          else if (Exit.hasInterrupts(exit)) interrupted++
+          else throw new Error(`unexpected end: ${String(exit)}`)
+          const stats = Effect.runSync(WeightedSemaphore.stats(sem))
+          assert.deepStrictEqual(stats, { permits: 3, taken: 0, available: 3, waiting: 0 })
+          // and no hold is left that a release could give back
+          assert.isTrue(Exit.hasDies(Effect.runSyncExit(release(sem, 1))))
+          assert.isTrue(Effect.runSync(takeIfAvailable(sem, 3)))
+        }
+      }
+    }, moments)
+    assert.isAbove(completed, 0)
+    assert.isAbove(interrupted, 0)
+    assert.isAbove(bodies, 0)
+  })
+
+const { release, resize, take, takeIfAvailable, takeScoped, withPermits, withPermitsIfAvailable } = WeightedSemaphore
+type Semaphore = WeightedSemaphore.WeightedSemaphore
+
+/** The documented way to use `take`: inside a mask. */
+const taking = (sem: Semaphore, permits: number, body: Effect.Effect<void>) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(take(sem, permits)), () => Effect.ensuring(restore(body), release(sem, permits)))
+  )
+
+const takingIfAvailable = (sem: Semaphore, permits: number, body: Effect.Effect<void>) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(takeIfAvailable(sem, permits)), (taken) =>
+      taken ? Effect.ensuring(restore(body), release(sem, permits)) : Effect.void
+    )
+  )
+
+const scoped = (sem: Semaphore, permits: number, body: Effect.Effect<void>) =>
+  Effect.scoped(Effect.andThen(takeScoped(sem, permits), body))
+
+const ways = {
+  withPermits,
+  withPermitsIfAvailable,
+  "take inside a mask": taking,
+  "takeIfAvailable inside a mask": takingIfAvailable,
+  takeScoped: scoped
+}
+
+describe("interrupted before every operation and between any two tasks, for yield budgets 3..64", () => {
+  for (const [name, way] of Object.entries(ways)) {
+    // What runs in an interruptible region and ends can always find itself interrupted as it does: a bare take has no
+    // guard to undo it then. Outside a test's scheduler nothing interrupts a fiber while it takes.
+    const moments: ReadonlyArray<Moment> = name.endsWith("mask")
+      ? ["preemption", "task"]
+      : ["operation", "preemption", "task"]
+    const check = (scenario: string, make: Parameters<typeof allBack>[1]) => allBack(scenario, make, moments)
+    describe(name, () => {
+      check("uncontended", (sem, body) => ({ target: way(sem, 2, body) }))
+      check("behind a holder, before another", (sem, body) => ({
+        before: [withPermits(sem, 2, yields(3))],
+        target: way(sem, 2, body),
+        after: [withPermits(sem, 1, body)]
+      }))
+      check("a heavy head with light ones behind it", (sem, body) => ({
+        before: [withPermits(sem, 1, yields(4))],
+        target: way(sem, 3, body),
+        after: [withPermits(sem, 1, body), taking(sem, 1, body), scoped(sem, 2, body)]
+      }))
+      check("while the capacity shrinks and grows", (sem, body) => ({
+        before: [
+          withPermits(sem, 2, yields(2)),
+          Effect.andThen(yields(1), Effect.andThen(resize(sem, 1), Effect.andThen(yields(3), resize(sem, 3))))
+        ],
+        target: way(sem, 2, body),
+        after: [withPermits(sem, 1, body)]
+      }))
+    })
+  }
+
+  allBack("nested guards of two sizes", (sem, body) => ({
+    before: [withPermits(sem, 1, yields(2))],
+    target: withPermits(sem, 1, withPermits(sem, 1, body)),
+    after: [withPermits(sem, 1, body)]
+  }))
+
+  allBack("a holder that is interrupted hands over to those behind it", (sem, body) => ({
+    target: withPermits(sem, 3, yields(3)),
+    after: [withPermits(sem, 2, body), withPermits(sem, 2, body)]
+  }))
+})
