@@ -166,7 +166,7 @@ export const from = <A, E, R>(stream: Stream.Stream<A, E, R>): Pipeline<A, E, R>
  * import * as Stream from "effect/Stream"
  * import * as Pipeline from "heddle/Pipeline"
  *
- * const parse = (text: string) => (/^\\d+$/.test(text) ? Effect.succeed(Number(text)) : Effect.fail("not a number"))
+ * const parse = (text: string) => (/^\d+$/.test(text) ? Effect.succeed(Number(text)) : Effect.fail("not a number"))
  * const source = Pipeline.from(Stream.make("1", "two", "3"))
  *
  * const strict = source.pipe(
@@ -198,12 +198,12 @@ export const stage: {
   <In, Out, E2, R2>(
     name: string,
     f: (input: In) => Effect.Effect<Out, E2, R2>,
-    options: StageOptions & {
+    options?: StageOptions & {
       readonly onError?: OnError | DeadLetter<AnyStageError, unknown, unknown> | undefined
-    } = {}
+    }
   ) =>
   (self: Pipeline<any, any, any>): Pipeline<any, any, any> => {
-    const { buffer = 16, concurrency = 1, onError = "fail", ordered = true } = options
+    const { buffer = 16, concurrency = 1, onError = "fail", ordered = true } = options ?? {}
     const counters = { in: 0, out: 0, failed: 0, inFlight: 0, queued: 0 }
     const toError = (input: In) => (error: E2) => new StageError({ stage: name, error, input })
     const config: Config<In, Out, E2, any, any> = {
@@ -218,7 +218,7 @@ export const stage: {
     const { stages, stream } = self as Staged<In, any, any>
     const staged = Stream.transformPullBracket(stream, (upstream, _scope, scope) =>
       Effect.gen(function* () {
-        checkOptions(name, options)
+        checkOptions(name, concurrency, buffer)
         const run = new Stage(upstream, config, yield* Effect.context<any>(), yield* Scheduler)
         yield* Scope.addFinalizer(scope, run.close)
         return run.pull
@@ -345,8 +345,9 @@ const variance = { _A: identity, _E: identity, _R: identity }
 const statsUnsafe = <A, E, R>({ stages }: Staged<A, E, R>): ReadonlyArray<StageStats> =>
   stages.map(({ counters, name }) => ({ name, ...counters }))
 
-const checkOptions = (name: string, { buffer = 16, concurrency = 1 }: StageOptions): void => {
-  checkCount(`Pipeline.stage ${describe(name)}`, "buffer", buffer, "finite")
-  checkCount(`Pipeline.stage ${describe(name)}`, "concurrency", concurrency, "finite")
-  if (concurrency === 0) throw new RangeError(`Pipeline.stage ${describe(name)}: concurrency must be at least 1, got 0`)
+const checkOptions = (name: string, concurrency: number, buffer: number): void => {
+  const label = `Pipeline.stage ${describe(name)}`
+  checkCount(label, "concurrency", concurrency, "finite")
+  if (concurrency === 0) throw new RangeError(`${label}: concurrency must be at least 1, got 0`)
+  checkCount(label, "buffer", buffer, "finite")
 }

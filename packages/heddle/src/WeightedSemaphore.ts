@@ -482,15 +482,17 @@ class Permits extends Inspectable.Class implements WeightedSemaphore {
 
   /** Parks the fiber until the request is served; it then goes on with the request's effect. */
   park(request: Request, onInterrupt?: Effect.Effect<void>): AnyEffect {
-    const self = this
-    return Effect.callback<any, any, any>(function (this: Scheduler, resume) {
+    const join = (scheduler: Scheduler, resume: (effect: AnyEffect) => void) => {
       request.state = "waiting"
       request.resume = resume
-      request.ring = readyRing(this)
-      self.line.join(request)
+      request.ring = readyRing(scheduler)
+      this.line.join(request)
       // also when room was made since the take failed: a fiber may be preempted between the two
-      self.serve()
+      this.serve()
       return onInterrupt
+    }
+    return Effect.callback<any, any, any>(function (this: Scheduler, resume) {
+      return join(this, resume)
     })
   }
 

@@ -61,9 +61,11 @@ const takingIfAvailable = (sem: Semaphore, permits: number, body: Effect.Effect<
 const scoped = (sem: Semaphore, permits: number, body: Effect.Effect<void>) =>
   Effect.scoped(Effect.andThen(takeScoped(sem, permits), body))
 
-const ways = {
-  withPermits,
-  withPermitsIfAvailable,
+type Way = (sem: Semaphore, permits: number, body: Effect.Effect<void>) => Effect.Effect<unknown>
+
+const ways: Record<string, Way> = {
+  withPermits: (sem, permits, body) => withPermits(sem, permits, body),
+  withPermitsIfAvailable: (sem, permits, body) => withPermitsIfAvailable(sem, permits, body),
   "take inside a mask": taking,
   "takeIfAvailable inside a mask": takingIfAvailable,
   takeScoped: scoped

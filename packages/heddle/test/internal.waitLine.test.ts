@@ -85,7 +85,7 @@ describe("WaitLine", () => {
         )
       }
     },
-    { arbitrary: { runs: 300 } }
+    { arbitrary: { runs: 200, size: 60 } }
   )
 
   it("who left holds on to nobody", () => {

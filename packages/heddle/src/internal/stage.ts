@@ -22,7 +22,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Pull from "effect/Pull"
+import type * as Pull from "effect/Pull"
 import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 
 import { type ReadyRing, readyRing } from "./readyRing.ts"
@@ -81,6 +81,7 @@ export class Stage<In, Out, Failed, E, R> {
   private last = Infinity
   private consumer: ((pull: Effect.Effect<NonEmptyReadonlyArray<Out>, E | Cause.Done>) => void) | undefined
   private starting = false
+  private closed = false
   private countedInFlight = 0
   private countedQueued = 0
   private budget = synchronousElements
@@ -103,12 +104,11 @@ export class Stage<In, Out, Failed, E, R> {
   readonly pull: Effect.Effect<NonEmptyReadonlyArray<Out>, E | Cause.Done> = Effect.suspend(() => {
     this.start()
     const chunk = this.results.take()
-    this.count()
-    if (chunk !== undefined) {
-      this.config.counters.out += chunk.length
-      this.start()
-      return Effect.succeed(chunk)
-    }
+    if (chunk !== undefined) this.config.counters.out += chunk.length
+    // what was taken, or passed over, made room
+    this.start()
+    if (chunk !== undefined) return Effect.succeed(chunk)
+    if (this.results.isReady()) return this.pull
     return this.isOver() ? this.outcome() : this.park
   })
 
@@ -123,6 +123,7 @@ export class Stage<In, Out, Failed, E, R> {
 
   /** Interrupts what runs and waits for it. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.closed = true
     this.last = -1
     this.results.clear()
     const fibers: Array<Fiber.Fiber<unknown, unknown>> = [...this.running.values()]
@@ -181,9 +182,10 @@ export class Stage<In, Out, Failed, E, R> {
   private startElement(input: In): void {
     const sequence = this.claimed++
     this.config.counters.in++
-    this.runElement(sequence, this.effectOf(input), (exit) =>
-      exit._tag === "Success" ? this.results.put(sequence, exit.value) : this.onFailure(sequence, input, exit.cause)
-    )
+    this.runElement(sequence, this.effectOf(input), (exit) => {
+      if (exit._tag === "Failure") this.onFailure(sequence, input, exit.cause)
+      else if (!this.closed) this.results.put(sequence, exit.value)
+    })
   }
 
   private effectOf(input: In): Effect.Effect<Out, Failed, R> {
@@ -230,8 +232,8 @@ export class Stage<In, Out, Failed, E, R> {
       return
     }
     this.runElement(sequence, recover(input, cause), (exit) => {
-      if (exit._tag === "Success") this.results.skip(sequence)
-      else this.stop(sequence, exit.cause, sequence > this.last)
+      if (exit._tag === "Failure") this.stop(sequence, exit.cause, sequence > this.last)
+      else if (!this.closed) this.results.skip(sequence)
     })
   }
 

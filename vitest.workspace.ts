@@ -1,0 +1,53 @@
+import { globSync } from "node:fs"
+import { basename, dirname } from "node:path"
+
+import { configDefaults, defineConfig } from "vitest/config"
+
+import { extract } from "./scripts/doctest.ts"
+
+extract(import.meta.dirname)
+
+// every package and app is a project of its own, whether it has tests yet or not
+const workspaces = globSync("{packages,apps}/*/package.json", { cwd: import.meta.dirname })
+  .map(dirname)
+  .toSorted()
+
+const { reporters } = configDefaults
+// set by continuous integration, which has to read the result
+const report = process.env["TEST_REPORT"]
+
+export default defineConfig({
+  test: {
+    projects: [
+      ...workspaces.map((root) => ({
+        extends: true as const,
+        root,
+        test: { name: basename(root), include: ["test/**/*.test.ts"] }
+      })),
+      { extends: true, test: { name: "scripts", include: ["scripts/test/**/*.test.ts"], testTimeout: 60_000 } },
+      { extends: true, test: { name: "doctest", include: ["{packages,apps}/*/build/doctest/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "types",
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ["packages/*/test/**/*.test-d.ts"],
+            tsconfig: "tsconfig.types.json"
+          }
+        }
+      }
+    ],
+    reporters: report === undefined ? reporters : [...reporters, ["json", { outputFile: report }]],
+    sequence: { concurrent: true },
+    coverage: {
+      enabled: process.env["COVERAGE"] === "1",
+      provider: "v8",
+      include: ["packages/*/src/**/*.ts"],
+      reporter: ["text-summary", "json-summary"],
+      thresholds: { lines: 90 }
+    }
+  }
+})
