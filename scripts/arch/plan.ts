@@ -27,7 +27,7 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/defect"],
   ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
-  ["RateLimit", "AdaptiveLimit", "internal/results"],
+  ["RateLimit", "AdaptiveLimit", "internal/permits", "internal/results"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]
@@ -35,6 +35,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 
 /** Modules that are the inside of one other module. */
 export const onlyFor: ReadonlyMap<string, string> = new Map([
+  ["internal/permits", "WeightedSemaphore"],
   ["internal/stage", "Pipeline"],
   ["internal/results", "internal/stage"]
 ])

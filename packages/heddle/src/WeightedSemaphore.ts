@@ -14,20 +14,14 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Inspectable from "effect/Inspectable"
+import type * as Inspectable from "effect/Inspectable"
 import type * as Option from "effect/Option"
-import * as Pipeable from "effect/Pipeable"
-import type { Scheduler } from "effect/Scheduler"
+import type * as Pipeable from "effect/Pipeable"
 import * as Scope from "effect/Scope"
 
-import { checkCount } from "./internal/defect.ts"
-import { type ReadyRing, readyRing } from "./internal/readyRing.ts"
-import { Waiter, WaitLine } from "./internal/waitLine.ts"
-
-const TypeId = "~heddle/WeightedSemaphore"
+import { type AnyEffect, Permits, type TypeId } from "./internal/permits.ts"
 
 /**
  * A handle on a number of permits. Opaque: the functions of this module are its behaviour.
@@ -191,7 +185,7 @@ export const withPermitsIfAvailable: {
     self.check("withPermitsIfAvailable", permits)
     let held = false
     const enter = Effect.suspend(() => {
-      if (!self.takeNow(permits)) return Effect.succeedNone
+      if (!self.takeNow(permits, "guarded")) return Effect.succeedNone
       held = true
       return Effect.asSome(effect)
     })
@@ -249,7 +243,7 @@ export const takeScoped: {
     Effect.flatMap(Effect.scope, (scope) => {
       const takeOrWait = Effect.suspend(() => {
         self.check("takeScoped", permits)
-        return self.takeNow(permits) ? Effect.void : restore(self.wait(permits, "guarded"))
+        return self.takeNow(permits, "guarded") ? Effect.void : restore(self.wait(permits, "guarded"))
       })
       const giveBack = Effect.sync(() => self.giveBack(permits))
       return Effect.andThen(takeOrWait, Scope.addFinalizer(scope, giveBack))
@@ -269,9 +263,7 @@ export const takeIfAvailable: {
 } = dual(2, (self: Permits, permits: number) =>
   Effect.sync(() => {
     self.check("takeIfAvailable", permits)
-    const taken = self.takeNow(permits)
-    if (taken) self.loose += permits
-    return taken
+    return self.takeNow(permits, "loose")
   })
 )
 
@@ -287,18 +279,7 @@ export const takeIfAvailable: {
 export const release: {
   (permits: number): (self: WeightedSemaphore) => Effect.Effect<void>
   (self: WeightedSemaphore, permits: number): Effect.Effect<void>
-} = dual(2, (self: Permits, permits: number) =>
-  Effect.sync(() => {
-    checkCount(self.label("release"), "permits", permits, "finite")
-    if (permits > self.loose) {
-      throw new RangeError(
-        `${self.label("release")}: cannot release ${permits} permits, only ${self.loose} are held by take or takeIfAvailable`
-      )
-    }
-    self.loose -= permits
-    self.giveBack(permits)
-  })
-)
+} = dual(2, (self: Permits, permits: number) => Effect.sync(() => self.release(permits)))
 
 /**
  * Sets the capacity. Nothing that is held is revoked: after a shrink the debt is paid by the releases that follow, after
@@ -335,241 +316,6 @@ export const resize: {
  * @category observing
  */
 export const stats = (self: WeightedSemaphore): Effect.Effect<Stats> => Effect.sync(() => (self as Permits).stats())
-
-// ---------------------------------------------------------------------------------------------------------------------
-// machinery
-
-type AnyEffect = Effect.Effect<any, any, any>
-
-/** Who gives the permits back: the end of an effect or a scope, or somebody's `release`. */
-type Holder = "guarded" | "loose"
-
-/**
- * ```
- *   idle ──────── takeNow ────────▶ held
- *     │                             ▲  │
- *     └─ join ─▶ waiting ── grant ──┘  │ the end of the effect, or an interruption before it resumed
- *                 │   ▲                │
- *        too large│   │growth          ▼
- *                 ▼   │              idle
- *                aside ── interruption ─▲    (waiting likewise)
- * ```
- */
-class Request extends Waiter<Request> {
-  state: "idle" | "waiting" | "aside" | "held" = "idle"
-  permits: number
-  readonly holder: Holder
-  /** What the fiber goes on with once it is served. */
-  effect: AnyEffect
-  resume: ((effect: AnyEffect) => void) | undefined = undefined
-  ring: ReadyRing | undefined = undefined
-
-  constructor(permits: number, holder: Holder, effect: AnyEffect) {
-    super()
-    this.permits = permits
-    this.holder = holder
-    this.effect = effect
-  }
-}
-
-/**
- * A request that owns the effects which take, wait and give back. It is used again when the guarded effect has ended, so
- * that a guarded run builds none of them.
- *
- * The finalizer stands *around* the take, so no mask is needed: whenever an interruption comes, the state says what has
- * to go back. (A mask around the take costs two operations more and a restore of the body.)
- */
-class Guard extends Request {
-  readonly guarded: AnyEffect
-
-  constructor(self: Permits, permits: number, effect: AnyEffect) {
-    super(permits, "guarded", effect)
-    const wait = self.park(this)
-    const enter = Effect.suspend(() => {
-      if (!self.takeNow(this.permits)) return wait
-      this.state = "held"
-      return this.effect
-    })
-    this.guarded = Effect.onExitPrimitive(enter, () => {
-      self.end(this)
-      self.recycle(this)
-      return undefined
-    })
-  }
-}
-
-const keptGuards = 256
-
-/** Thrown by a take that has to wait, caught by the wait: see `Permits.take`. */
-const mustWait = { mustWait: true }
-
-class Permits extends Inspectable.Class implements WeightedSemaphore {
-  readonly [TypeId] = TypeId
-  readonly name: string | undefined
-  private permits: number
-  private largest: number
-  private taken = 0
-  /** What `take` handed out and `release` may give back. */
-  loose = 0
-  // Invariant: the head of the line fits the capacity but not what is available, or the line is empty.
-  private readonly line = new WaitLine<Request>()
-  private readonly aside = new WaitLine<Request>()
-  private readonly idleGuards: Array<Guard> = []
-
-  constructor(options: Options) {
-    super()
-    this.name = options.name
-    checkCount(this.label("make"), "permits", options.permits, "or Infinity")
-    this.permits = this.largest = options.permits
-  }
-
-  pipe() {
-    return Pipeable.pipeArguments(this, arguments)
-  }
-
-  toJSON() {
-    return { _id: "WeightedSemaphore", name: this.name, ...this.stats() }
-  }
-
-  stats(): Stats {
-    const { available, permits, taken } = this
-    return { permits, taken, available, waiting: this.line.length + this.aside.length }
-  }
-
-  get available(): number {
-    return Math.max(0, this.permits - this.taken)
-  }
-
-  label(operation: string): string {
-    return `WeightedSemaphore.${operation}${this.name === undefined ? "" : ` on ${JSON.stringify(this.name)}`}`
-  }
-
-  check(operation: string, permits: number): void {
-    checkCount(this.label(operation), "permits", permits, "finite")
-    if (permits > this.largest) {
-      throw new RangeError(
-        `${this.label(operation)}: a request for ${permits} permits can never be met, the largest capacity ever set is ${this.largest}`
-      )
-    }
-  }
-
-  isAvailable(permits: number): boolean {
-    return this.line.head === undefined && permits <= this.available
-  }
-
-  takeNow(permits: number): boolean {
-    if (!this.isAvailable(permits)) return false
-    this.taken += permits
-    return true
-  }
-
-  giveBack(permits: number): void {
-    this.taken -= permits
-    this.serve()
-  }
-
-  resize(permits: number): void {
-    checkCount(this.label("resize"), "permits", permits, "or Infinity")
-    this.permits = permits
-    this.largest = Math.max(this.largest, permits)
-    this.line.merge(this.aside, (request) => {
-      if (request.permits > permits) return false
-      request.state = "waiting"
-      return true
-    })
-    this.serve()
-  }
-
-  /** Parks the fiber until the request is served; it then goes on with the request's effect. */
-  park(request: Request, onInterrupt?: Effect.Effect<void>): AnyEffect {
-    const join = (scheduler: Scheduler, resume: (effect: AnyEffect) => void) => {
-      request.state = "waiting"
-      request.resume = resume
-      request.ring = readyRing(scheduler)
-      this.line.join(request)
-      // also when room was made since the take failed: a fiber may be preempted between the two
-      this.serve()
-      return onInterrupt
-    }
-    return Effect.callback<any, any, any>(function (this: Scheduler, resume) {
-      return join(this, resume)
-    })
-  }
-
-  /** Waits without a guard around it: an interruption, also one that races the grant, undoes the request. */
-  wait(permits: number, holder: Holder): Effect.Effect<void> {
-    return Effect.suspend((): Effect.Effect<void> => {
-      const request = new Request(permits, holder, Effect.void)
-      const leave = Effect.sync(() => this.end(request))
-      return this.park(request, leave) as Effect.Effect<void>
-    })
-  }
-
-  /**
-   * Takes without installing a release. Inside a mask, `restore(take)` must not lose permits to an interruption, so there
-   * may be no operation between the taking and the caller's next step, where a fiber could be preempted and interrupted.
-   * `sync` and `callback` hand their value straight to the caller; a `suspend` that takes and returns has such a gap.
-   * Between `suspend` and `sync` others may take the room: then, and only then, the throw leads to the wait.
-   */
-  take(permits: number): Effect.Effect<void> {
-    const wait = this.wait(permits, "loose")
-    const takeOrThrow = Effect.sync(() => {
-      if (!this.takeNow(permits)) throw mustWait
-      this.loose += permits
-    })
-    const takeOrWait = Effect.catchCause(takeOrThrow, (cause) =>
-      Cause.squash(cause) === mustWait ? wait : Effect.failCause(cause)
-    )
-    return Effect.suspend(() => {
-      this.check("take", permits)
-      return this.isAvailable(permits) ? takeOrWait : wait
-    })
-  }
-
-  /** Undoes whatever the request has: its place, its permits, or nothing. */
-  end(request: Request): void {
-    const { state } = request
-    request.state = "idle"
-    if (state === "held") {
-      this.taken -= request.permits
-      if (request.holder === "loose") this.loose -= request.permits
-    } else if (state === "waiting") this.line.leave(request)
-    else if (state === "aside") this.aside.leave(request)
-    this.serve()
-  }
-
-  private serve(): void {
-    for (let request = this.line.head; request !== undefined; request = this.line.head) {
-      if (request.permits > this.permits) {
-        this.line.leave(request)
-        this.aside.insert(request)
-        request.state = "aside"
-        continue
-      }
-      if (request.permits > this.available) return
-      this.line.leave(request)
-      this.taken += request.permits
-      if (request.holder === "loose") this.loose += request.permits
-      request.state = "held"
-      request.ring!.push(request.resume!, request.effect)
-    }
-  }
-
-  guard(permits: number, effect: AnyEffect): Guard {
-    const guard = this.idleGuards.pop()
-    if (guard === undefined) return new Guard(this, permits, effect)
-    guard.permits = permits
-    guard.effect = effect
-    return guard
-  }
-
-  recycle(guard: Guard): void {
-    guard.effect = Effect.void
-    guard.resume = undefined
-    guard.ring = undefined
-    if (this.idleGuards.length < keptGuards) this.idleGuards.push(guard)
-  }
-}
 
 /** `f(self, permits)(effect)` and `f(self, permits, effect)`. Not `dual`: there, the effect would come first. */
 function curried<F>(f: (self: Permits, permits: number, effect: AnyEffect) => AnyEffect): F {
