@@ -1,0 +1,53 @@
+/**
+ * The programs run on the real clock, as a reader runs them: each takes well under a second. The guide shows pieces of
+ * them and what they print; both are compared with the programs.
+ */
+import { existsSync, readFileSync } from "node:fs"
+import { basename, join } from "node:path"
+
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+
+import * as fanOutFanIn from "../src/fan-out-fan-in.ts"
+import * as hugeList from "../src/huge-list.ts"
+import * as memoryBudget from "../src/memory-budget.ts"
+
+const programs = new Map([
+  ["huge-list.ts", hugeList.program],
+  ["memory-budget.ts", memoryBudget.program],
+  ["fan-out-fan-in.ts", fanOutFanIn.program]
+])
+
+const root = join(import.meta.dirname, "../../..")
+const guide = readFileSync(join(root, "docs/from-go.md"), "utf8")
+
+/** A piece of a program: `<!-- from apps/examples/src/x.ts -->` and a block behind it, `ts` or (what it prints) `text`. */
+const pieces = Array.from(
+  guide.matchAll(/^<!-- from (\S+) -->\n\n?```(ts|text)\n(.*?)^```$/gms),
+  ([, path = "", language = "", code = ""]) => ({ path, language, code })
+)
+
+/** The piece and the program without their indentation, so that the guide may show the inside of a function. */
+const flat = (code: string) => code.replaceAll(/^[ \t]+/gm, "").trim()
+
+describe("the guide and the examples agree", () => {
+  it("every piece of the guide stands in its program", () => {
+    for (const { code, language, path } of pieces) {
+      const file = join(root, path)
+      assert.isTrue(existsSync(file), path)
+      if (language === "ts") assert.include(flat(readFileSync(file, "utf8")), flat(code))
+    }
+  })
+
+  for (const [name, program] of programs) {
+    it.live(`${name} is in the guide, with what it prints`, () =>
+      Effect.gen(function* () {
+        const own = pieces.filter(({ path }) => basename(path) === name)
+        const output = own.find(({ language }) => language === "text")
+        assert.isDefined(output)
+        assert.isTrue(own.some(({ language }) => language === "ts"))
+        assert.deepStrictEqual(yield* program, output.code.trimEnd().split("\n"))
+      })
+    )
+  }
+})
