@@ -525,6 +525,25 @@ describe("failure", () => {
     })
   )
 
+  it.effect("of a dead-letter sink: no failure that the sink should have got comes with it", () =>
+    Effect.gen(function* () {
+      const exit = yield* source(2).pipe(
+        Pipeline.stage(
+          "parse",
+          (n) => Effect.uninterruptible(Effect.andThen(Effect.replicateEffect(Effect.yieldNow, n), Effect.fail(n))),
+          { concurrency: 2, onError: { deadLetter: () => Effect.fail("disk full" as const) } }
+        ),
+        Pipeline.runCollect,
+        Effect.exit
+      )
+      const reasons = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isFailReason) : []
+      assert.deepStrictEqual(
+        reasons.map((reason) => reason.error),
+        ["disk full"]
+      )
+    })
+  )
+
   it.effect("of a dead-letter sink stops the run as it is", () =>
     Effect.gen(function* () {
       const error = yield* source(10).pipe(
@@ -559,6 +578,34 @@ describe("ending early", () => {
       assert.deepStrictEqual(first, [0, 1, 2])
       assert.strictEqual(seen.active, 0)
       assert.isTrue(closed)
+    })
+  )
+
+  it.effect("by an element that interrupts the run as it starts: it does not outlive the run", () =>
+    Effect.gen(function* () {
+      const { around, seen } = gauge()
+      const run: { fiber?: Fiber.Fiber<unknown, unknown> } = {}
+      const pipeline = source(10).pipe(
+        Pipeline.stage(
+          "work",
+          (n) =>
+            around(
+              n === 1
+                ? Effect.andThen(
+                    Effect.sync(() => run.fiber?.interruptUnsafe()),
+                    Effect.never
+                  )
+                : Effect.as(Effect.yieldNow, n)
+            ),
+          { concurrency: 1 }
+        )
+      )
+      run.fiber = yield* start(Pipeline.runCollect(pipeline))
+      const exit = yield* Fiber.await(run.fiber)
+      assert.isTrue(Exit.hasInterrupts(exit))
+      assert.strictEqual(seen.active, 0)
+      assert.strictEqual(seen.started, 2)
+      assert.strictEqual((yield* Pipeline.stats(pipeline))[0]!.inFlight, 0)
     })
   )
 

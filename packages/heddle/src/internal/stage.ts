@@ -121,15 +121,16 @@ export class Stage<In, Out, Failed, E, R> {
     })
   })
 
-  /** Interrupts what runs and waits for it. */
+  /** Interrupts what runs and waits for it, also for what was just being started when it was called. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closed = true
     this.last = -1
     this.results.clear()
+    this.count()
     const fibers: Array<Fiber.Fiber<unknown, unknown>> = [...this.running.values()]
     if (this.puller !== undefined) fibers.push(this.puller)
-    this.count()
-    return fibers.length === 0 ? Effect.void : Fiber.interruptAll(fibers)
+    if (fibers.length > 0) return Effect.andThen(Fiber.interruptAll(fibers), this.close)
+    return this.starting ? Effect.andThen(Effect.yieldNow, this.close) : Effect.void
   })
 
   /** Starts as many elements as there is room for. Never nested: an inner call leaves the work to the outer loop. */
@@ -177,6 +178,7 @@ export class Stage<In, Out, Failed, E, R> {
       this.start()
       this.wake()
     })
+    if (this.last !== Infinity) puller.interruptUnsafe()
   }
 
   private startElement(input: In): void {
@@ -221,16 +223,20 @@ export class Stage<In, Out, Failed, E, R> {
       this.start()
       this.wake()
     })
+    // what it did so far may have stopped the run
+    if (sequence > this.last) fiber.interruptUnsafe()
   }
 
   private onFailure(sequence: number, input: In, cause: Cause.Cause<Failed>): void {
     const late = sequence > this.last
     const { counters, explain, recover } = this.config
     if (!late) counters.failed++
-    if (late || recover === undefined || !Cause.hasFails(cause) || Cause.hasDies(cause)) {
+    if (recover === undefined || !Cause.hasFails(cause) || Cause.hasDies(cause)) {
       this.stop(sequence, explain(input, cause), late)
       return
     }
+    // the run has failed already, and this failure is not among its errors
+    if (late) return
     this.runElement(sequence, recover(input, cause), (exit) => {
       if (exit._tag === "Failure") this.stop(sequence, exit.cause, sequence > this.last)
       else if (!this.closed) this.results.skip(sequence)
