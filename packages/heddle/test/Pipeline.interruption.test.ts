@@ -42,7 +42,7 @@ const nothingStays = (
           }
         }
       },
-      ["operation", "preemption", "task"],
+      ["operation", "preemption", "task", "pause"],
       [3, 4, 5, 7, 13, 64]
     )
     assert.isAbove(completed, 0)

@@ -347,6 +347,31 @@ describe("failure", () => {
     })
   )
 
+  it.effect("that an element causes as it starts interrupts that element too", () =>
+    Effect.gen(function* () {
+      for (const ordered of [true, false]) {
+        const { around, seen } = gauge()
+        const signal = yield* Deferred.make<void>()
+        const error = yield* source(2).pipe(
+          Pipeline.stage(
+            "work",
+            (n) =>
+              around(
+                n === 0
+                  ? Effect.andThen(Deferred.await(signal), Effect.fail("boom"))
+                  : Effect.andThen(Deferred.succeed(signal, undefined), Effect.never)
+              ),
+            { concurrency: 2, ordered }
+          ),
+          Pipeline.runCollect,
+          Effect.flip
+        )
+        assert.strictEqual(error.input, 0)
+        assert.strictEqual(seen.active, 0)
+      }
+    })
+  )
+
   it.effect("several failures are kept, in the order of the input", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(

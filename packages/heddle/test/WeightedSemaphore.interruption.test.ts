@@ -76,8 +76,8 @@ describe("interrupted before every operation and between any two tasks, for yiel
     // What runs in an interruptible region and ends can always find itself interrupted as it does: a bare take has no
     // guard to undo it then. Outside a test's scheduler nothing interrupts a fiber while it takes.
     const moments: ReadonlyArray<Moment> = name.endsWith("mask")
-      ? ["preemption", "task"]
-      : ["operation", "preemption", "task"]
+      ? ["preemption", "task", "pause"]
+      : ["operation", "preemption", "task", "pause"]
     const check = (scenario: string, make: Parameters<typeof allBack>[1]) => allBack(scenario, make, moments)
     describe(name, () => {
       check("uncontended", (sem, body) => ({ target: way(sem, 2, body) }))

@@ -54,8 +54,9 @@ interface Outcome {
  * - `operation`: the fiber finds itself interrupted as it runs an operation; the operation still runs.
  * - `preemption`: the fiber is preempted before an operation, and interrupted while it is.
  * - `task`: the fiber is interrupted between two tasks of the scheduler, wherever it is.
+ * - `pause`: the fiber is preempted before an operation, and not interrupted: what happens meanwhile must not be missed.
  */
-export type Moment = "operation" | "preemption" | "task"
+export type Moment = "operation" | "preemption" | "task" | "pause"
 type Interruption = { readonly at: Moment; readonly number: number } | { readonly at: "never" }
 
 const runOnce = (make: () => Scenario, budget: number, interruption: Interruption): Outcome => {
@@ -74,7 +75,7 @@ const runOnce = (make: () => Scenario, budget: number, interruption: Interruptio
     if (interruption.at === "never" || interruption.number !== operations) return false
     if (interruption.at === "operation") fiber.interruptUnsafe()
     preempted = interruption.at === "preemption"
-    return preempted
+    return preempted || interruption.at === "pause"
   }
   fibers.push(...after.map(start))
   do {
@@ -93,7 +94,7 @@ const runOnce = (make: () => Scenario, budget: number, interruption: Interruptio
 /** Runs the scenario with an interruption at every step; returns how many runs there were. */
 export const interruptEverywhere = (
   make: () => Scenario,
-  moments: ReadonlyArray<Moment> = ["operation", "preemption", "task"],
+  moments: ReadonlyArray<Moment> = ["operation", "preemption", "task", "pause"],
   budgets: ReadonlyArray<number> = allBudgets
 ): number => {
   let runs = 0
