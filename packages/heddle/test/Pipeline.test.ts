@@ -157,6 +157,18 @@ describe("order and concurrency", () => {
     })
   )
 
+  it.effect("the last of a hundred finishes first", () =>
+    Effect.gen(function* () {
+      const { result } = yield* timed(
+        source(100).pipe(
+          Pipeline.stage("work", (n) => Effect.as(Effect.sleep((100 - n) * 10), n), { concurrency: 100, buffer: 0 }),
+          Pipeline.runCollect
+        )
+      )
+      assert.deepStrictEqual(result, numbers(100))
+    })
+  )
+
   it.effect("stages run side by side", () =>
     Effect.gen(function* () {
       const tick = (n: number) => Effect.as(Effect.sleep("100 millis"), n)
@@ -555,7 +567,8 @@ describe("failure", () => {
       const exit = yield* source(2).pipe(
         Pipeline.stage(
           "parse",
-          (n) => Effect.uninterruptible(Effect.andThen(Effect.replicateEffect(Effect.yieldNow, n), Effect.fail(n))),
+          (n) =>
+            Effect.uninterruptible(Effect.andThen(Effect.replicateEffect(Effect.yieldNow, 1 + 3 * n), Effect.fail(n))),
           { concurrency: 2, onError: { deadLetter: () => Effect.fail("disk full" as const) } }
         ),
         Pipeline.runCollect,
@@ -603,6 +616,32 @@ describe("ending early", () => {
       assert.deepStrictEqual(first, [0, 1, 2])
       assert.strictEqual(seen.active, 0)
       assert.isTrue(closed)
+    })
+  )
+
+  it.effect("interrupts a source that hangs, by an interruption or a failure, and waits for it", () =>
+    Effect.gen(function* () {
+      let released = 0
+      const hanging = Stream.concat(
+        Stream.make(1),
+        Stream.fromEffect(
+          Effect.onInterrupt(Effect.never, () =>
+            Effect.andThen(
+              Effect.yieldNow,
+              Effect.sync(() => released++)
+            )
+          )
+        )
+      )
+      const run = (work: (n: number) => Effect.Effect<number, string>) =>
+        Pipeline.from(hanging).pipe(Pipeline.stage("work", work, { concurrency: 2 }), Pipeline.runCollect)
+      const fiber = yield* start(run((n) => Effect.succeed(n)))
+      yield* settle
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(released, 1)
+      const error = yield* Effect.flip(run(() => Effect.andThen(settle, Effect.fail("boom"))))
+      assert.strictEqual(error.error, "boom")
+      assert.strictEqual(released, 2)
     })
   )
 

@@ -81,7 +81,6 @@ export class Stage<In, Out, Failed, E, R> {
   private last = Infinity
   private consumer: ((pull: Effect.Effect<NonEmptyReadonlyArray<Out>, E | Cause.Done>) => void) | undefined
   private starting = false
-  private closed = false
   private countedInFlight = 0
   private countedQueued = 0
   private budget = synchronousElements
@@ -121,9 +120,8 @@ export class Stage<In, Out, Failed, E, R> {
     })
   })
 
-  /** Interrupts what runs and waits for it, also for what was just being started when it was called. */
+  /** Interrupts what runs and waits for it, until nothing does: an element may just be starting, or end with a result. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.closed = true
     this.last = -1
     this.results.clear()
     this.count()
@@ -186,7 +184,7 @@ export class Stage<In, Out, Failed, E, R> {
     this.config.counters.in++
     this.runElement(sequence, this.effectOf(input), (exit) => {
       if (exit._tag === "Failure") this.onFailure(sequence, input, exit.cause)
-      else if (!this.closed) this.results.put(sequence, exit.value)
+      else this.results.put(sequence, exit.value)
     })
   }
 
@@ -239,7 +237,7 @@ export class Stage<In, Out, Failed, E, R> {
     if (late) return
     this.runElement(sequence, recover(input, cause), (exit) => {
       if (exit._tag === "Failure") this.stop(sequence, exit.cause, sequence > this.last)
-      else if (!this.closed) this.results.skip(sequence)
+      else this.results.skip(sequence)
     })
   }
 
