@@ -53,7 +53,7 @@ const parameters = {
     Argument.withDescription("The directory to look into. Default: the node_modules of this repository"),
     Argument.withDefault(ownModules)
   ),
-  concurrency: wholeNumber("concurrency", 1, 1024).pipe(
+  concurrency: wholeNumber("concurrency", 1, 256).pipe(
     Flag.withDescription(`Files read at a time. Default: ${defaults.concurrency}`),
     Flag.withDefault(defaults.concurrency)
   ),

@@ -22,15 +22,7 @@ export class FileError extends Schema.TaggedError<FileError>()("FileError", {
   }
 }
 
-export type Kind =
-  | "file"
-  | "directory"
-  | "symlink"
-  | "FIFO"
-  | "socket"
-  | "character device"
-  | "block device"
-  | "unknown"
+type Kind = "file" | "directory" | "symlink" | "FIFO" | "socket" | "character device" | "block device" | "unknown"
 
 /** An entry of a directory. */
 export interface Entry {

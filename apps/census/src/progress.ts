@@ -14,13 +14,14 @@ const interval = "100 millis"
 const clearLine = "\r\u001B[K"
 
 /** The line for the state of things, at `speed` bytes per second. */
-export const progressLine = ({ bytesInFlight, bytesRead, files, stages }: Progress, speed: number): string =>
+const progressLine = ({ bytesInFlight, bytesRead, files, stages }: Progress, speed: number): string =>
   [
     counted(files, "file"),
     bytes(bytesRead),
     `${(speed / 1e6).toFixed(1)} MB/s`,
     `${bytes(bytesInFlight)} in flight`,
-    ...stages.map(({ inFlight, name, queued }) => `${name} ${inFlight} running ${queued} queued`)
+    // what runs, and what is done and waits for the next stage
+    ...stages.map(({ inFlight, name, queued }) => `${name} ${inFlight}${queued === 0 ? "" : `+${queued}`}`)
   ].join(" · ")
 
 /** Draws until the scope closes. */

@@ -79,7 +79,7 @@ export const makeReader = Effect.fnUntraced(function* (options: ReaderOptions): 
             : Effect.fail(new Unread({ reason: `was replaced by a ${first.kind} before it was read` }))
         ),
       files.close
-    ).pipe(Effect.mapError(({ reason }) => new Skipped({ path, reason })))
+    ).pipe(Effect.mapError((error) => new Skipped({ path, reason: reasonOf(error) })))
 
   return {
     read,
@@ -92,6 +92,9 @@ export const makeReader = Effect.fnUntraced(function* (options: ReaderOptions): 
 // machinery
 
 class Unread extends Data.TaggedError("Unread")<{ readonly reason: string }> {}
+
+const reasonOf = (error: FileError | Unread): string =>
+  error._tag === "FileError" ? `cannot be read: ${error.reason}` : error.reason
 
 const openFailure = ({ code, reason }: FileError): Unread => {
   if (code === "ENOENT") return new Unread({ reason: "vanished before it was read" })

@@ -49,8 +49,9 @@ const severalVersions = ({ severalVersions: { rows, total } }: Report): Section 
   ...more(total, rows.length)
 ]
 
-const identical = ({ identical: { contents, files, rows, wastedBytes } }: Report): Section => [
-  `Identical files: ${count(files)} share ${counted(contents, "content")}; copies waste ${bytes(wastedBytes)}`,
+const identical = ({ identical: { contents, files, rows, sparedBytes, wastedBytes } }: Report): Section => [
+  `Identical files: ${count(files)} have ${counted(contents, "content")}`,
+  `copies waste ${bytes(wastedBytes)}, hard links spare ${bytes(sparedBytes)}`,
   ...(rows.length === 0
     ? []
     : table(

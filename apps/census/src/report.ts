@@ -80,6 +80,8 @@ export const Report = Schema.Struct({
     /** Different contents among them. */
     contents: Count,
     wastedBytes: Count,
+    /** What the hard links among them would take if they were copies. */
+    sparedBytes: Count,
     rows: Schema.Array(Identical)
   }),
   licences: cut(Licence),

@@ -164,14 +164,17 @@ export class Tally {
     const rows: Array<Identical> = []
     let files = 0
     let wastedBytes = 0
+    let sparedBytes = 0
     for (const content of this.contents.values()) {
       if (content.files === 1) continue
-      const wasted = content.bytes * (content.others?.size ?? 0)
+      const copies = content.others?.size ?? 0
+      const wasted = content.bytes * copies
       files += content.files
       wastedBytes += wasted
+      sparedBytes += content.bytes * (content.files - 1 - copies)
       rows.push({ path: content.path, files: content.files, bytes: content.bytes, wastedBytes: wasted })
     }
-    return { files, contents: rows.length, wastedBytes, rows: rows.toSorted(identicalOrder).slice(0, top) }
+    return { files, contents: rows.length, wastedBytes, sparedBytes, rows: rows.toSorted(identicalOrder).slice(0, top) }
   }
 
   private licences(): ReadonlyArray<Licence> {

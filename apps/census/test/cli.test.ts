@@ -43,7 +43,7 @@ describe("options", () => {
     () =>
       Effect.gen(function* () {
         const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
-          [["--concurrency", "0"], /--concurrency: "0". Expected: a whole number from 1 to 1024/],
+          [["--concurrency", "0"], /--concurrency: "0". Expected: a whole number from 1 to 256/],
           [["--max-bytes-in-flight", "12x"], /--max-bytes-in-flight: "12x". Expected: a size of at least 64KiB/],
           [["--max-bytes-in-flight", "1KiB"], /--max-bytes-in-flight: "1KiB". Expected: a size of at least 64KiB/],
           [["--top", "many"], /--top: "many"/],
@@ -196,7 +196,8 @@ describe("progress", () => {
         const parts = stdout.split(clearLine)
         const drawn = parts.slice(1, -1)
         assert.isTrue(drawn.length > 0, "no progress was drawn")
-        for (const line of drawn) assert.match(line, /files? · .* · [\d.]+ MB\/s · .* in flight · read \d+ running/)
+        for (const line of drawn)
+          assert.match(line, /files? · .* · [\d.]+ MB\/s · .* in flight · read \d+.* · analyse \d/)
         assert.match(parts.at(-1) ?? "", /^Census of /)
       }),
     slow

@@ -8,8 +8,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 
 import { census, make } from "../src/census.ts"
+import { Files } from "../src/files.ts"
 import { folderWith, noise, type Tree } from "./support/folders.ts"
-import { type Call, Ledger, type Watch, watchedFiles } from "./support/watchedFiles.ts"
+import { Ledger, type Watch, watchedFiles } from "./support/watchedFiles.ts"
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -101,6 +102,19 @@ describe("concurrency", () => {
 })
 
 describe("an interruption", () => {
+  it.effect("waits for a call that the system is at, since the call writes to a buffer and needs its descriptor", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderWith({ large: Buffer.alloc(64 * MiB, "x") })
+      const files = yield* Files
+      const buffer = Buffer.alloc(64 * MiB)
+      const handle = yield* files.open(Buffer.from(`${folder}/large`))
+      const fiber = yield* Effect.forkChild(files.read(handle, buffer), { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(buffer.at(-1), "x".charCodeAt(0))
+      yield* files.close(handle)
+    }).pipe(Effect.provide(Files.layer))
+  )
+
   const tree: Tree = {
     "one chunk": noise(20 * KiB),
     "three chunks": noise(600 * KiB),
@@ -110,13 +124,16 @@ describe("an interruption", () => {
     empty: {}
   }
 
-  /** Runs until the nth call, then interrupts from within it. */
-  const interruptedAt = Effect.fnUntraced(function* (folder: string, nth: number) {
+  /** Runs until the nth call, then interrupts: before it is made, or while the system is at it. */
+  const interruptedAt = Effect.fnUntraced(function* (folder: string, nth: number, when: "before" | "during") {
     const ledger = new Ledger()
     let calls = 0
     let fiber: Fiber.Fiber<unknown> | undefined
-    const before = (_call: Call) => {
-      if (++calls === nth) fiber?.interruptUnsafe()
+    const before = () => {
+      if (++calls !== nth) return
+      // the fiber goes on to make the call, and waits for it, before the microtask runs
+      if (when === "during") queueMicrotask(() => fiber?.interruptUnsafe())
+      else fiber?.interruptUnsafe()
     }
     return yield* Effect.gen(function* () {
       const { partial, progress, run } = yield* make({ root: folder, concurrency: 3, maxBytesInFlight: 500 * KiB })
@@ -127,26 +144,28 @@ describe("an interruption", () => {
     }).pipe(Effect.provide(watchedFiles({ before, after: ledger.after })))
   })
 
-  it.effect("at any call closes every file and directory, and what was counted is reported", () =>
-    Effect.gen(function* () {
-      const folder = yield* folderWith(tree)
-      const whole = yield* interruptedAt(folder, 0)
-      assert.isTrue(Exit.isSuccess(whole.exit))
-      assert.isTrue(whole.calls > 50, `${whole.calls} calls`)
-      const counts = new Set<number>()
-      for (let nth = 1; nth <= whole.calls; nth++) {
-        const { exit, ledger, partial, progress } = yield* interruptedAt(folder, nth)
-        const at = `interrupted at call ${nth} of ${whole.calls}`
-        assert.deepStrictEqual([ledger.files, ledger.directories], [0, 0], at)
-        assert.strictEqual(progress.bytesInFlight, 0, at)
-        if (Exit.isSuccess(exit)) continue
-        assert.isTrue(Cause.hasInterruptsOnly(exit.cause), at)
-        assert.isTrue(partial.partial)
-        assert.deepStrictEqual(partial.skipped, [], at)
-        counts.add(partial.totals.files)
-      }
-      // from nothing to nearly all: the interruptions came all along the way
-      assert.isTrue(counts.has(0) && counts.size >= 4, `files counted: ${Array.from(counts).join(", ")}`)
-    })
-  )
+  for (const when of ["before", "during"] as const) {
+    it.effect(`${when} any call closes every file and directory, and what was counted is reported`, () =>
+      Effect.gen(function* () {
+        const folder = yield* folderWith(tree)
+        const whole = yield* interruptedAt(folder, 0, when)
+        assert.isTrue(Exit.isSuccess(whole.exit))
+        assert.isTrue(whole.calls > 50, `${whole.calls} calls`)
+        const counts = new Set<number>()
+        for (let nth = 1; nth <= whole.calls; nth++) {
+          const { exit, ledger, partial, progress } = yield* interruptedAt(folder, nth, when)
+          const at = `interrupted ${when} call ${nth} of ${whole.calls}`
+          assert.deepStrictEqual([ledger.files, ledger.directories], [0, 0], at)
+          assert.strictEqual(progress.bytesInFlight, 0, at)
+          if (Exit.isSuccess(exit)) continue
+          assert.isTrue(Cause.hasInterruptsOnly(exit.cause), at)
+          assert.isTrue(partial.partial)
+          assert.deepStrictEqual(partial.skipped, [], at)
+          counts.add(partial.totals.files)
+        }
+        // from nothing to nearly all: the interruptions came all along the way
+        assert.isTrue(counts.has(0) && counts.size >= 4, `files counted: ${Array.from(counts).join(", ")}`)
+      })
+    )
+  }
 })

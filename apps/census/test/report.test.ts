@@ -174,6 +174,7 @@ describe("identical files", () => {
         files: 9,
         contents: 3,
         wastedBytes: 2 * each,
+        sparedBytes: each + 2 * "one inode only".length,
         rows: [
           { path: "a", files: 4, bytes: each, wastedBytes: 2 * each },
           { path: "link 1", files: 3, bytes: "one inode only".length, wastedBytes: 0 },
@@ -224,7 +225,13 @@ describe("the printed report", () => {
       const lines = render(result).split("\n")
       const tooWide = lines.filter((line) => line.length > width)
       assert.deepStrictEqual(tooWide, [`  ${long}/broken: broken symlink: its target does not exist`])
-      for (const text of ["Kind ", "Largest of 7 packages", "Licence ", "Identical files: 2 share", "Skipped: 1"]) {
+      for (const text of [
+        "Kind ",
+        "Largest of 7 packages",
+        "Licence ",
+        "Identical files: 2 have 1 content",
+        "Skipped: 1"
+      ]) {
         assert.isTrue(
           lines.some((line) => line.startsWith(text)),
           text

@@ -17,7 +17,7 @@ export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect
 export type Tree = { readonly [name: string]: string | Buffer | Tree }
 
 /** Writes files and folders. A name is one character per byte when it starts with `bytes:`. */
-export const writeTree = (folder: string | Buffer, tree: Tree): void => {
+const writeTree = (folder: string | Buffer, tree: Tree): void => {
   for (const [name, content] of Object.entries(tree)) {
     const bytes = name.startsWith("bytes:") ? Buffer.from(name.slice(6), "latin1") : Buffer.from(name)
     const target = Buffer.concat([Buffer.from(folder), Buffer.from("/"), bytes])
