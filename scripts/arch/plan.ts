@@ -27,7 +27,8 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/defect"],
   ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
-  ["RateLimit", "AdaptiveLimit", "internal/permits", "internal/results"],
+  ["RateLimit", "AdaptiveLimit"],
+  ["internal/permits", "internal/results"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]

@@ -3,15 +3,19 @@
  *
  * - **Order.** An ordered stage (the default) gives the results in the order of its input, an unordered one as they
  *   finish. Both keep `concurrency` elements running as long as there is work and room for results.
- * - **Memory** is bounded whatever the source: a stage holds at most `concurrency + buffer` elements and one chunk of its
- *   input. A slow consumer slows every stage before it.
+ * - **Memory** is bounded whatever the source: a stage holds at most `concurrency + buffer` elements, one chunk of its input
+ *   and the chunk of results that was taken last. A slow consumer slows every stage before it.
  * - **Failure.** A failed element stops the pipeline with a `StageError` that carries the stage's name, the error and the
  *   input; or, by `onError`, it is skipped or handed to a dead-letter sink. What an ordered stage gives before it fails is
  *   what a sequential run would have given: elements after the failed one are interrupted, those before it finish. An
- *   unordered stage interrupts all others. A defect stops the pipeline as it is.
+ *   unordered stage interrupts all others. A defect stops the pipeline as it is, and so does an interruption of an element
+ *   that nobody asked for.
  * - **Interruption.** Ending early or interrupting a run interrupts whatever runs in it and waits for it; nothing drains in
- *   the background. Every element has a fiber of its own: what it forks ends with it.
- * - **Cost.** One fiber per element that suspends or computes, none for one that is already finished.
+ *   the background. Every element has a fiber of its own: what it forks ends with it. (A `Scope` that an element asks for is
+ *   the run's: use `Effect.scoped` to release what an element acquires when the element ends.)
+ * - **Cost.** One fiber per element that suspends or computes, none for one that is already finished. After 256 elements
+ *   that did not suspend, a stage gives the event loop a turn. With `concurrency: 1` and elements that suspend,
+ *   `Stream.mapEffect` is cheaper: it runs them in the consumer's fiber, without a read-ahead.
  *
  * @since 0.1.0
  */
@@ -21,6 +25,7 @@ import * as Effect from "effect/Effect"
 import { dual, identity, type LazyArg } from "effect/Function"
 import * as Inspectable from "effect/Inspectable"
 import * as Pipeable from "effect/Pipeable"
+import { hasProperty } from "effect/Predicate"
 import { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -58,9 +63,11 @@ export class StageError<Name extends string, E, In> extends Data.TaggedError("St
   readonly error: E
   /** The element that it failed for. */
   readonly input: In
+  /** The error again, as the cause that stack traces show. */
+  readonly cause: unknown
 }> {
   override get message(): string {
-    return `stage ${describe(this.stage)} failed: ${this.error instanceof Error ? this.error.message : describe(this.error)}`
+    return `stage ${describe(this.stage)} failed: ${describe(this.error)}`
   }
 }
 
@@ -81,7 +88,8 @@ export interface StageOptions {
 }
 
 /**
- * What happens when an element fails in its error channel. Defects and interruptions always stop the pipeline.
+ * What happens when an element fails in its error channel. A defect always stops the pipeline, and so does an interruption
+ * that no failure comes with.
  *
  * - `"fail"` (default): the pipeline fails with a `StageError`.
  * - `"skip"`: the element is left out.
@@ -103,19 +111,31 @@ export interface DeadLetter<in Failure, out E, out R> {
 }
 
 /**
- * What a stage without a dead-letter sink adds to the errors of a pipeline.
+ * The options of a stage without a dead-letter sink.
  *
  * @since 0.1.0
  * @category models
  */
-export type StageFailure<Name extends string, E, In, Policy extends OnError> = Policy extends "fail"
-  ? [E] extends [never]
-    ? never
-    : StageError<Name, E, In>
-  : never
+export interface PolicyOptions extends StageOptions {
+  /** Default: `"fail"`. */
+  readonly onError?: OnError | undefined
+}
 
 /**
- * The counts of one stage. While a run goes on, what came in is out, in flight, queued, or failed and left out.
+ * What a stage without a dead-letter sink adds to the errors of a pipeline: nothing if its options say `"skip"` for certain,
+ * otherwise its `StageError`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StageFailure<Name extends string, E, In, Options> = Options extends { readonly onError: "skip" }
+  ? never
+  : [E] extends [never]
+    ? never
+    : StageError<Name, E, In>
+
+/**
+ * The counts of one stage. While no run has stopped, `in` is the sum of `out`, `inFlight`, `queued` and `failed`.
  *
  * @since 0.1.0
  * @category models
@@ -126,7 +146,7 @@ export interface StageStats {
   readonly in: number
   /** Results that the next stage, or the end of the pipeline, has taken. */
   readonly out: number
-  /** Elements that failed, whatever `onError` did with them. */
+  /** Elements that failed, died or interrupted themselves, whatever `onError` did with them; not those that a stop interrupted. */
   readonly failed: number
   /** Elements that run now. */
   readonly inFlight: number
@@ -184,16 +204,17 @@ export const from = <A, E, R>(stream: Stream.Stream<A, E, R>): Pipeline<A, E, R>
  * @category stages
  */
 export const stage: {
-  <const Name extends string, In, Out, E2 = never, R2 = never, E3 = never, R3 = never>(
+  <const Name extends string, In, Out, E2, R2, E3, R3>(
     name: Name,
     f: (input: In) => Effect.Effect<Out, E2, R2>,
     options: StageOptions & { readonly onError: DeadLetter<StageError<Name, E2, In>, E3, R3> }
   ): <E, R>(self: Pipeline<In, E, R>) => Pipeline<Out, E | E3, R | R2 | R3>
-  <const Name extends string, In, Out, E2 = never, R2 = never, Policy extends OnError = "fail">(
+  <const Name extends string, In, Out, E2, R2, const Options extends PolicyOptions = {}>(
     name: Name,
     f: (input: In) => Effect.Effect<Out, E2, R2>,
-    options?: StageOptions & { readonly onError?: Policy | undefined }
-  ): <E, R>(self: Pipeline<In, E, R>) => Pipeline<Out, E | StageFailure<Name, E2, In, Policy>, R | R2>
+    // the options are inferred as a whole, so that an `onError` that may be missing does not pass for "skip"
+    options?: Options & { readonly [Unknown in Exclude<keyof Options, keyof PolicyOptions>]: never }
+  ): <E, R>(self: Pipeline<In, E, R>) => Pipeline<Out, E | StageFailure<Name, E2, In, Options>, R | R2>
 } =
   <In, Out, E2, R2>(
     name: string,
@@ -205,11 +226,10 @@ export const stage: {
   (self: Pipeline<any, any, any>): Pipeline<any, any, any> => {
     const { buffer = 16, concurrency = 1, onError = "fail", ordered = true } = options ?? {}
     const counters = { in: 0, out: 0, failed: 0, inFlight: 0, queued: 0 }
-    const toError = (input: In) => (error: E2) => new StageError({ stage: name, error, input })
     const config: Config<In, Out, E2, any, any> = {
       run: f,
-      explain: (input, cause) => Cause.map(cause, toError(input)),
-      recover: onError === "fail" ? undefined : (input, cause) => leaveOut(onError, Cause.map(cause, toError(input))),
+      explain: (input, cause) => Cause.map(cause, (error) => stageError(name, error, input)),
+      recover: recovery(name, onError),
       buffer,
       concurrency,
       ordered,
@@ -218,7 +238,7 @@ export const stage: {
     const { stages, stream } = self as Staged<In, any, any>
     const staged = Stream.transformPullBracket(stream, (upstream, _scope, scope) =>
       Effect.gen(function* () {
-        checkOptions(name, concurrency, buffer)
+        checkOptions(name, { buffer, concurrency, onError })
         const run = new Stage(upstream, config, yield* Effect.context<any>(), yield* Scheduler)
         yield* Scope.addFinalizer(scope, run.close)
         return run.pull
@@ -330,24 +350,41 @@ class Staged<A, E, R> extends Inspectable.Class implements Pipeline<A, E, R> {
   }
 }
 
-const leaveOut = <Failure>(
-  onError: "skip" | DeadLetter<Failure, unknown, unknown>,
-  cause: Cause.Cause<Failure>
-): Effect.Effect<unknown, unknown, unknown> =>
-  onError === "skip"
-    ? Effect.void
-    : Effect.forEach(cause.reasons.filter(Cause.isFailReason), ({ error }) => onError.deadLetter(error), {
-        discard: true
-      })
+const recovery = (name: string, onError: OnError | DeadLetter<AnyStageError, unknown, unknown>) => {
+  if (onError === "fail") return undefined
+  if (onError === "skip") return () => Effect.void
+  return (input: unknown, error: unknown) => onError.deadLetter(stageError(name, error, input))
+}
+
+/** Without a stack: it would show the machinery, at ten times the cost. The error's own is its `cause`. */
+const stageError = <E, In>(name: string, error: E, input: In): StageError<string, E, In> => {
+  const engine = Error as { stackTraceLimit?: number | undefined }
+  const limit = engine.stackTraceLimit
+  engine.stackTraceLimit = 0
+  try {
+    return new StageError({ stage: name, error, input, cause: error })
+  } finally {
+    engine.stackTraceLimit = limit
+  }
+}
 
 const variance = { _A: identity, _E: identity, _R: identity }
 
 const statsUnsafe = <A, E, R>({ stages }: Staged<A, E, R>): ReadonlyArray<StageStats> =>
   stages.map(({ counters, name }) => ({ name, ...counters }))
 
-const checkOptions = (name: string, concurrency: number, buffer: number): void => {
+const checkOptions = (
+  name: string,
+  { buffer, concurrency, onError }: { readonly buffer: number; readonly concurrency: number; readonly onError: unknown }
+): void => {
   const label = `Pipeline.stage ${describe(name)}`
   checkCount(label, "concurrency", concurrency, "finite")
   if (concurrency === 0) throw new RangeError(`${label}: concurrency must be at least 1, got 0`)
   checkCount(label, "buffer", buffer, "finite")
+  const isSink = hasProperty(onError, "deadLetter") && typeof onError.deadLetter === "function"
+  if (onError !== "fail" && onError !== "skip" && !isSink) {
+    throw new TypeError(
+      `${label}: onError must be "fail", "skip" or { deadLetter: a function }, got ${describe(onError)}`
+    )
+  }
 }

@@ -6,8 +6,9 @@
  *   requests never starve a large one. `*IfAvailable` succeeds exactly when a plain request would not wait.
  * - **Interruption.** Waiting is interruptible and costs nothing: those behind move up. Holding is never lost: an
  *   interruption that races the grant gives the permits back and serves the next.
- * - **Cost.** Take, release and interruption are O(1) whatever the number of waiters. A release runs nobody's body: it
- *   assigns the permits and returns, and those served resume in order from a task of the scheduler.
+ * - **Cost.** Take, release and interruption are O(1) whatever the number of waiters (after a shrink, the first who moves on
+ *   also moves those aside that have become too large). A release runs nobody's body: it assigns the permits and returns, and
+ *   those served resume in order from a task of the scheduler.
  *
  * Caller bugs (a negative count, a request that can never be met, releasing what was not taken) die with a message that
  * names the value and the rule. The error channel of a guarded effect is left alone.
@@ -284,7 +285,8 @@ export const release: {
 /**
  * Sets the capacity. Nothing that is held is revoked: after a shrink the debt is paid by the releases that follow, after
  * a growth the line is served. `resize(self, 0)` pauses. Requests above the new capacity stand aside until it grows, and
- * come back to their places in the order. Costs O(1), and O(n) in the requests that step aside or come back.
+ * come back to their places in the order. Costs O(1); requests that step aside cost O(1) each, once per shrink; a growth that
+ * lets some come back costs O(n log n) in them, and a look at each different size that stands aside.
  *
  * @example
  * ```ts import.meta.vitest

@@ -61,6 +61,33 @@ describe("stage", () => {
     >()
   })
 
+  test("a skip that may be missing keeps the error", () => {
+    type Kept = Pipeline.Pipeline<
+      number,
+      "source" | Pipeline.StageError<"parse", ParseError, string>,
+      "Source" | Database
+    >
+    const lenient = Boolean(1)
+    expectTypeOf(
+      source.pipe(Pipeline.stage("parse", parse, { onError: lenient ? "skip" : undefined }))
+    ).toEqualTypeOf<Kept>()
+    expectTypeOf(
+      source.pipe(Pipeline.stage("parse", parse, { concurrency: 2, ...(lenient ? { onError: "skip" as const } : {}) }))
+    ).toEqualTypeOf<Kept>()
+    const optional: { readonly onError?: "skip" } = {}
+    expectTypeOf(source.pipe(Pipeline.stage("parse", parse, optional))).toEqualTypeOf<Kept>()
+  })
+
+  test("any does not erase the error", () => {
+    const anything: any = {}
+    expectTypeOf(source.pipe(Pipeline.stage("parse", parse, anything))).not.toEqualTypeOf<
+      Pipeline.Pipeline<number, "source", "Source" | Database>
+    >()
+    expectTypeOf(Pipeline.runCollect(source.pipe(Pipeline.stage("parse", parse, anything)))).not.toExtend<
+      Effect.Effect<Array<number>, "source", "Source" | Database>
+    >()
+  })
+
   test("a dead-letter sink replaces the error by its own, and sees what failed", () => {
     const piped = source.pipe(
       Pipeline.stage("parse", (text) => parse(text), {

@@ -134,15 +134,18 @@ describe("WeightedSemaphore against its model", () => {
 /** Counts the objects of which `previous`, `next` or `ticket` is read or written. */
 const touched = (waiters: ReadonlyArray<object>) => {
   const seen = new Set<object>()
+  let touches = 0
   for (const waiter of waiters) {
     for (const field of ["previous", "next", "ticket"]) {
       let value: unknown = Reflect.get(waiter, field)
       Object.defineProperty(waiter, field, {
         get() {
+          touches++
           seen.add(waiter)
           return value
         },
         set(next) {
+          touches++
           seen.add(waiter)
           value = next
         }
@@ -150,11 +153,15 @@ const touched = (waiters: ReadonlyArray<object>) => {
     }
   }
   return {
+    /** How many different ones an action touches. */
     during: (action: () => void): number => {
       seen.clear()
+      touches = 0
       action()
       return seen.size
-    }
+    },
+    /** How often the latest action touched any. */
+    touches: (): number => touches
   }
 }
 
@@ -193,5 +200,26 @@ describe("cost", () => {
     assert.deepStrictEqual(costs[2], costs[0])
     for (const [operation, waiters] of Object.entries(costs[0]!)) assert.isAtMost(waiters, 3, operation)
     assert.isAbove(costs[0]!.release, 0)
+  })
+
+  it("a shrink after a growth, with two sizes aside, moves each request once", () => {
+    const moves = [500, 1_000].map((waiting) => {
+      const scheduler = new SteppingScheduler(2048)
+      const sem = makeUnsafe({ permits: 20 })
+      Effect.runSync(take(sem, 20))
+      for (const permits of [10, 20]) {
+        for (let index = 0; index < waiting; index++) {
+          Effect.runFork(withPermits(sem, permits, Effect.never), { scheduler })
+        }
+      }
+      const line = lineOf(sem)
+      const count = touched(line)
+      Effect.runSync(resize(sem, 5))
+      Effect.runSync(resize(sem, 10))
+      count.during(() => Effect.runSync(resize(sem, 5)))
+      return count.touches() / waiting
+    })
+    // touches per waiter do not grow with the number of waiters
+    assert.isAtMost(moves[1]!, moves[0]! * 1.1)
   })
 })

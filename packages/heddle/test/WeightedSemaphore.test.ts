@@ -614,6 +614,16 @@ describe("caller bugs die with the value and the rule", () => {
     }
   })
 
+  it("values of other types, named as what they are", () => {
+    const message = (permits: unknown) => deathMessage(Effect.runSyncExit(make({ permits: permits as number })))
+    assert.include(message(1n), "got 1n")
+    assert.include(message("2"), 'got "2"')
+    assert.include(message([2]), "got [")
+    assert.include(message(Object.create(null)), "got {")
+    assert.include(message(undefined), "got undefined")
+    assert.isTrue(Object.is(Effect.runSync(Effect.flatMap(make({ permits: -0 }), stats)).permits, 0))
+  })
+
   it("requests, releases and resizes", () => {
     const sem = makeUnsafe({ permits: 2 })
     const operations = {
@@ -746,6 +756,36 @@ describe("shapes", () => {
       )
     })
   )
+})
+
+describe("without a limit", () => {
+  it.effect("holds never add up to more than can be counted", () =>
+    Effect.gen(function* () {
+      const sem = yield* make({ permits: Infinity })
+      yield* take(sem, Number.MAX_SAFE_INTEGER)
+      assert.isFalse(yield* takeIfAvailable(sem, 2))
+      const fiber = yield* start(withPermits(sem, 2, Effect.void))
+      yield* release(sem, Number.MAX_SAFE_INTEGER)
+      yield* Fiber.join(fiber)
+      yield* resize(sem, 5)
+      assert.deepStrictEqual(yield* stats(sem), { permits: 5, taken: 0, available: 5, waiting: 0 })
+    })
+  )
+})
+
+describe("under Effect.runSync", () => {
+  it("a release by the root fiber serves within the run, as Effect's own semaphore does", () => {
+    const result = Effect.runSync(
+      Effect.gen(function* () {
+        const sem = yield* make({ permits: 1 })
+        yield* take(sem, 1)
+        const fiber = yield* start(withPermit(sem, Effect.succeed(7)))
+        yield* release(sem, 1)
+        return yield* Fiber.join(fiber)
+      })
+    )
+    assert.strictEqual(result, 7)
+  })
 })
 
 describe("seen from outside", () => {

@@ -10,7 +10,7 @@ const numbers = (length: number) => Array.from({ length }, (_, index) => index)
 describe("ReadyRing", () => {
   it("resumes in order, never inside push, 256 per task", () => {
     const scheduler = new SteppingScheduler(2048)
-    const ring = new ReadyRing(scheduler.makeDispatcher())
+    const ring = new ReadyRing(scheduler)
     const log: Array<number> = []
     for (const number of numbers(1000)) ring.push(logged(log, number), Effect.void)
     const perTask: Array<number> = []
@@ -21,7 +21,7 @@ describe("ReadyRing", () => {
 
   it("whoever is pushed by a resumed one waits behind those already there, in the same budget", () => {
     const scheduler = new SteppingScheduler(2048)
-    const ring = new ReadyRing(scheduler.makeDispatcher())
+    const ring = new ReadyRing(scheduler)
     const log: Array<number> = []
     let depth = 0
     const chain = (number: number) => (): void => {
@@ -39,7 +39,7 @@ describe("ReadyRing", () => {
 
   it("keeps its order while it wraps around and grows", () => {
     const scheduler = new SteppingScheduler(2048)
-    const ring = new ReadyRing(scheduler.makeDispatcher())
+    const ring = new ReadyRing(scheduler)
     const log: Array<number> = []
     let pushed = 0
     for (const burst of [10, 300, 5, 2000, 1, 700]) {
@@ -52,7 +52,7 @@ describe("ReadyRing", () => {
 
   it("one that throws does not strand those behind it", () => {
     const scheduler = new SteppingScheduler(2048)
-    const ring = new ReadyRing(scheduler.makeDispatcher())
+    const ring = new ReadyRing(scheduler)
     const log: Array<number> = []
     ring.push(logged(log, 0), Effect.void)
     ring.push(() => {

@@ -1,13 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 
-import { Waiter, WaitLine } from "../src/internal/waitLine.ts"
+import { StandingAside, Waiter, WaitLine } from "../src/internal/waitLine.ts"
 
 class Person extends Waiter<Person> {
   readonly name: number
-  constructor(name: number) {
+  readonly size: number
+  constructor(name: number, size: number) {
     super()
     this.name = name
+    this.size = size
   }
 }
 
@@ -29,60 +31,52 @@ const assertLine = (line: WaitLine<Person>, names: ReadonlyArray<number>): void 
   assert.strictEqual(line.length, names.length)
 }
 
-describe("WaitLine", () => {
-  // A program is a list of numbers: n = 0 joins; otherwise somebody in the line steps aside, comes back or leaves.
+describe("WaitLine and StandingAside", () => {
+  // What a semaphore does with them: somebody joins or leaves, the limit changes, and heads above the limit step aside.
   const Program = Schema.Array(Schema.Struct({ step: Schema.Int, who: Schema.Int }))
 
   it.prop(
-    "agrees with an array: join, leave, step aside, come back, in any order",
+    "agree with a sorted array: join, leave, step aside, come back, in any order",
     [Program],
     ([program]) => {
       const line = new WaitLine<Person>()
-      const aside = new WaitLine<Person>()
-      let model: Array<Person> = []
-      let modelAside: Array<Person> = []
-      let names = 0
-      const pick = (from: ReadonlyArray<Person>, who: number) => from[Math.abs(who) % from.length]
+      const aside = new StandingAside<Person>()
+      let limit = 3
+      let present: Array<Person> = []
+      const standsAside = new Set<Person>()
       for (const { step, who } of program) {
-        switch (Math.abs(step) % 5) {
-          case 0:
-          case 1: {
-            const person = new Person(names++)
-            line.join(person)
-            model.push(person)
-            break
-          }
-          case 2: {
-            const person = pick(model, who)
-            if (person === undefined) break
-            line.leave(person)
-            model = model.filter((other) => other !== person)
-            break
-          }
-          case 3: {
-            const person = pick(model, who)
-            if (person === undefined) break
-            line.leave(person)
-            aside.insert(person)
-            model = model.filter((other) => other !== person)
-            modelAside = [...modelAside, person].toSorted((a, b) => a.name - b.name)
-            break
-          }
-          default: {
-            const returns = (person: Person) => person.name % 2 === Math.abs(who) % 2
-            line.merge(aside, returns)
-            model = [...model, ...modelAside.filter(returns)].toSorted((a, b) => a.name - b.name)
-            modelAside = modelAside.filter((person) => !returns(person))
-          }
+        const choice = Math.abs(who)
+        if (Math.abs(step) % 4 < 2) {
+          const person = new Person(present.length === 0 ? 0 : present.at(-1)!.name + 1, choice % 5)
+          line.join(person)
+          present.push(person)
+        } else if (Math.abs(step) % 4 === 2) {
+          const person = present[choice % Math.max(1, present.length)]
+          if (person === undefined) continue
+          if (standsAside.delete(person)) aside.remove(person.size, person)
+          else line.leave(person)
+          present = present.filter((other) => other !== person)
+        } else {
+          limit = choice % 6
+          const returning = aside.returning(limit)
+          line.merge(returning)
+          const expected = present.filter((person) => standsAside.has(person) && person.size <= limit)
+          assert.deepStrictEqual(
+            returning.map(({ name }) => name),
+            expected.map(({ name }) => name)
+          )
+          for (const person of returning) standsAside.delete(person)
+        }
+        for (let head = line.head; head !== undefined && head.size > limit; head = line.head) {
+          line.leave(head)
+          aside.add(head.size, head)
+          standsAside.add(head)
         }
         assertLine(
           line,
-          model.map((person) => person.name)
+          present.filter((person) => !standsAside.has(person)).map(({ name }) => name)
         )
-        assertLine(
-          aside,
-          modelAside.map((person) => person.name)
-        )
+        assert.strictEqual(aside.length, standsAside.size)
       }
     },
     { arbitrary: { runs: 200, size: 60 } }
@@ -90,7 +84,7 @@ describe("WaitLine", () => {
 
   it("who left holds on to nobody", () => {
     const line = new WaitLine<Person>()
-    const [a, b, c] = [new Person(0), new Person(1), new Person(2)]
+    const [a, b, c] = [new Person(0, 1), new Person(1, 1), new Person(2, 1)]
     for (const person of [a, b, c]) line.join(person)
     line.leave(b)
     assert.isUndefined(b.next)

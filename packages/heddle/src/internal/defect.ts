@@ -3,6 +3,8 @@
  * a program cannot recover from its own mistake, it can only be corrected.
  */
 
+import { toStringUnknown } from "effect/Inspectable"
+
 /** A number of permits, slots or elements: a whole number from zero up. `Infinity` only where "no limit" makes sense. */
 export const checkCount = (
   operation: string,
@@ -16,5 +18,10 @@ export const checkCount = (
   throw new RangeError(`${operation}: ${what} must be ${rule}, got ${describe(value)}`)
 }
 
-/** What stands in a message for a value of any type: `1.5`, `"2"`, `NaN`, `undefined`. */
-export const describe = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : String(value))
+/** What stands in a message for a value of any type: `1.5`, `"2"`, `2n`, `NaN`, `{"_tag":"ParseError"}`. Never throws. */
+export const describe = (value: unknown): string => {
+  if (typeof value === "bigint") return `${value}n`
+  if (typeof value === "string") return JSON.stringify(value)
+  if (value instanceof Error) return value.message
+  return typeof value === "object" && value !== null ? toStringUnknown(value, 0) : String(value)
+}

@@ -9,7 +9,7 @@ import type { Scheduler } from "effect/Scheduler"
 
 import { checkCount } from "./defect.ts"
 import { type ReadyRing, readyRing } from "./readyRing.ts"
-import { Waiter, WaitLine } from "./waitLine.ts"
+import { StandingAside, Waiter, WaitLine } from "./waitLine.ts"
 
 export const TypeId = "~heddle/WeightedSemaphore"
 
@@ -87,14 +87,15 @@ export class Permits extends Inspectable.Class {
   private loose = 0
   // Invariant: the head of the line fits the capacity but not what is available, or the line is empty.
   private readonly line = new WaitLine<Request>()
-  private readonly aside = new WaitLine<Request>()
+  private readonly aside = new StandingAside<Request>()
   private readonly idleGuards: Array<Guard> = []
 
   constructor(options: { readonly permits: number; readonly name?: string | undefined }) {
     super()
     this.name = options.name
     checkCount(this.label("make"), "permits", options.permits, "or Infinity")
-    this.permits = this.largest = options.permits
+    // -0 is 0
+    this.permits = this.largest = options.permits + 0
   }
 
   pipe() {
@@ -128,7 +129,12 @@ export class Permits extends Inspectable.Class {
   }
 
   private isAvailable(permits: number): boolean {
-    return this.line.head === undefined && permits <= this.available
+    return this.line.head === undefined && this.fits(permits)
+  }
+
+  /** The second rule holds back only where there is no limit: beyond it, the sum of the holds would not be exact. */
+  private fits(permits: number): boolean {
+    return permits <= this.available && this.taken + permits <= Number.MAX_SAFE_INTEGER
   }
 
   takeNow(permits: number, holder: Holder): boolean {
@@ -157,13 +163,11 @@ export class Permits extends Inspectable.Class {
 
   resize(permits: number): void {
     checkCount(this.label("resize"), "permits", permits, "or Infinity")
-    this.permits = permits
+    this.permits = permits + 0
     this.largest = Math.max(this.largest, permits)
-    this.line.merge(this.aside, (request) => {
-      if (request.permits > permits) return false
-      request.state = "waiting"
-      return true
-    })
+    const returning = this.aside.returning(permits)
+    for (const request of returning) request.state = "waiting"
+    this.line.merge(returning)
     this.serve()
   }
 
@@ -195,7 +199,8 @@ export class Permits extends Inspectable.Class {
   /**
    * Takes without installing a release. Inside a mask, `restore(take)` must not lose permits to an interruption, so there
    * may be no operation between the taking and the caller's next step, where a fiber could be preempted and interrupted.
-   * `sync` and `callback` hand their value straight to the caller; a `suspend` that takes and returns has such a gap.
+   * `sync`, and a `callback` that was parked, hand their value straight to the caller; a `suspend` that takes and returns
+   * has such a gap, and so has a `callback` that resumes as it is registered.
    * Between `suspend` and `sync` others may take the room: then, and only then, the throw leads to the wait.
    */
   take(permits: number): Effect.Effect<void> {
@@ -220,7 +225,7 @@ export class Permits extends Inspectable.Class {
       this.taken -= request.permits
       if (request.holder === "loose") this.loose -= request.permits
     } else if (state === "waiting") this.line.leave(request)
-    else if (state === "aside") this.aside.leave(request)
+    else if (state === "aside") this.aside.remove(request.permits, request)
     this.serve()
   }
 
@@ -228,11 +233,11 @@ export class Permits extends Inspectable.Class {
     for (let request = this.line.head; request !== undefined; request = this.line.head) {
       if (request.permits > this.permits) {
         this.line.leave(request)
-        this.aside.insert(request)
+        this.aside.add(request.permits, request)
         request.state = "aside"
         continue
       }
-      if (request.permits > this.available) return
+      if (!this.fits(request.permits)) return
       this.line.leave(request)
       this.taken += request.permits
       if (request.holder === "loose") this.loose += request.permits

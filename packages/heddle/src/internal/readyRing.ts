@@ -11,6 +11,7 @@
  * on the ring of its own scheduler, whoever served it.
  */
 import type * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 
 type AnyEffect = Effect.Effect<any, any, any>
@@ -19,17 +20,19 @@ type Resume = (effect: any) => void
 const resumesPerTask = 256
 
 export class ReadyRing {
-  private readonly dispatcher: SchedulerDispatcher
-  // A circular buffer as two columns; the capacity is a power of two. An entry owes its waiter nothing: resuming a fiber
-  // that was interrupted meanwhile does nothing, so whoever leaves need not be found and removed here.
+  private readonly scheduler: Scheduler
+  private dispatcher: SchedulerDispatcher
+  // A circular buffer as two columns; the capacity is a power of two. Whoever is interrupted on the ring is not
+  // looked for: its entry stays, counts as one of the 256, and resumes nobody.
   private resumes: Array<Resume | undefined> = emptyColumn(16)
   private effects: Array<AnyEffect | undefined> = emptyColumn(16)
   private first = 0
   private size = 0
   private scheduled = false
 
-  constructor(dispatcher: SchedulerDispatcher) {
-    this.dispatcher = dispatcher
+  constructor(scheduler: Scheduler) {
+    this.scheduler = scheduler
+    this.dispatcher = scheduler.makeDispatcher()
   }
 
   /** Has `resume(effect)` called soon, behind all earlier ones, never on the caller's stack. */
@@ -41,9 +44,13 @@ export class ReadyRing {
     this.schedule()
   }
 
+  // On the dispatcher of whoever serves, as Effect's own primitives do: `Effect.runSync` runs the tasks of its root fiber and
+  // no others.
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
+    const fiber = Fiber.getCurrent()
+    if (fiber?.cache.scheduler === this.scheduler) this.dispatcher = fiber.currentDispatcher
     this.dispatcher.scheduleTask(this.flush, 0)
   }
 
@@ -103,7 +110,7 @@ export const readyRing = (scheduler: Scheduler): ReadyRing => {
   if (scheduler === latestScheduler && latestRing !== undefined) return latestRing
   let ring = rings.get(scheduler)
   if (ring === undefined) {
-    ring = new ReadyRing(scheduler.makeDispatcher())
+    ring = new ReadyRing(scheduler)
     rings.set(scheduler, ring)
   }
   latestScheduler = scheduler

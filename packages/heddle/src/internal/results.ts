@@ -14,7 +14,8 @@ export interface Results<A> {
   isReady(): boolean
   /** All that may leave now. */
   take(): NonEmptyReadonlyArray<A> | undefined
-  clear(): void
+  /** Forgets all that is stored and says how many results that were. */
+  clear(): number
 }
 
 export class InArrivalOrder<A> implements Results<A> {
@@ -36,8 +37,10 @@ export class InArrivalOrder<A> implements Results<A> {
     this.stored = []
     return stored
   }
-  clear(): void {
+  clear(): number {
+    const { length } = this.stored
     this.stored = []
+    return length
   }
 }
 
@@ -76,9 +79,11 @@ export class InInputOrder<A> implements Results<A> {
     }
     return isReadonlyArrayNonEmpty(chunk) ? chunk : undefined
   }
-  clear(): void {
+  clear(): number {
+    const results = this.slots.filter((slot) => slot !== empty && slot !== skipped).length
     this.slots = emptySlots(16)
     this.size = 0
+    return results
   }
 
   private store(sequence: number, slot: Slot<A>): void {

@@ -22,13 +22,16 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as Pull from "effect/Pull"
+import * as Pull from "effect/Pull"
 import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 
 import { type ReadyRing, readyRing } from "./readyRing.ts"
 import { InArrivalOrder, InInputOrder, type Results } from "./results.ts"
 
-/** The live counts of a stage. At any time `in = out + skipped by onError + inFlight + queued`, unless a run stopped early. */
+/**
+ * The live counts of a stage. While no run has stopped, `in = out + inFlight + queued + failed and left out`: an element
+ * fails when its dead-letter sink has ended.
+ */
 export interface Counters {
   in: number
   out: number
@@ -42,7 +45,7 @@ export interface Config<In, Out, Failed, E, R> {
   /** What a failure that stops the run looks like downstream. */
   readonly explain: (input: In, cause: Cause.Cause<Failed>) => Cause.Cause<E>
   /** What is done instead of stopping when an element fails in its error channel. Runs in the element's slot. */
-  readonly recover: ((input: In, cause: Cause.Cause<Failed>) => Effect.Effect<unknown, E, R>) | undefined
+  readonly recover: ((input: In, error: Failed) => Effect.Effect<unknown, E, R>) | undefined
   readonly concurrency: number
   readonly ordered: boolean
   readonly buffer: number
@@ -73,17 +76,19 @@ export class Stage<In, Out, Failed, E, R> {
   private input: ReadonlyArray<In> = []
   private position = 0
   private claimed = 0
+  private pulling = false
   private puller: Fiber.Fiber<NonEmptyReadonlyArray<In>, E | Cause.Done> | undefined
-  private upstreamEnd: Exit.Exit<never, E | Cause.Done> | undefined
+  private upstreamEnded = false
+  /** Elements that have been started and have not left their slot, those that are just being started included. */
+  private active = 0
   private readonly running = new Map<number, Fiber.Fiber<unknown, unknown>>()
   private readonly failures: Array<Failure<E>> = []
-  /** Elements beyond this one are neither started nor delivered. */
-  private last = Infinity
+  /** Elements with a higher number are neither started nor delivered. */
+  private cutoff = Infinity
   private consumer: ((pull: Effect.Effect<NonEmptyReadonlyArray<Out>, E | Cause.Done>) => void) | undefined
   private starting = false
-  private countedInFlight = 0
-  private countedQueued = 0
   private budget = synchronousElements
+  private refillScheduled = false
 
   constructor(
     upstream: Pull.Pull<NonEmptyReadonlyArray<In>, E, void, R>,
@@ -103,12 +108,22 @@ export class Stage<In, Out, Failed, E, R> {
   readonly pull: Effect.Effect<NonEmptyReadonlyArray<Out>, E | Cause.Done> = Effect.suspend(() => {
     this.start()
     const chunk = this.results.take()
-    if (chunk !== undefined) this.config.counters.out += chunk.length
     // what was taken, or passed over, made room
     this.start()
-    if (chunk !== undefined) return Effect.succeed(chunk)
+    if (chunk !== undefined) {
+      this.config.counters.out += chunk.length
+      this.config.counters.queued -= chunk.length
+      return Effect.succeed(chunk)
+    }
     if (this.results.isReady()) return this.pull
-    return this.isOver() ? this.outcome() : this.park
+    if (this.isOver()) return this.outcome()
+    // the consumer takes its turn itself, so that what never suspends also runs under `Effect.runSync`
+    return this.budget === 0 ? this.pullAfterTurn : this.park
+  })
+
+  private readonly pullAfterTurn = Effect.flatMap(Effect.yieldNow, () => {
+    this.budget = synchronousElements
+    return this.pull
   })
 
   private readonly park = Effect.callback<NonEmptyReadonlyArray<Out>, E | Cause.Done>((resume) => {
@@ -120,15 +135,23 @@ export class Stage<In, Out, Failed, E, R> {
     })
   })
 
-  /** Interrupts what runs and waits for it, until nothing does: an element may just be starting, or end with a result. */
+  /**
+   * Interrupts what runs and waits for it, until nothing does: an element may just be starting, or end with a result. What
+   * died in a cleanup is logged, since it has nowhere else to go.
+   */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.last = -1
-    this.results.clear()
-    this.count()
+    this.cutoff = -1
+    this.config.counters.queued -= this.results.clear()
     const fibers: Array<Fiber.Fiber<unknown, unknown>> = [...this.running.values()]
     if (this.puller !== undefined) fibers.push(this.puller)
     if (fibers.length > 0) return Effect.andThen(Fiber.interruptAll(fibers), this.close)
-    return this.starting ? Effect.andThen(Effect.yieldNow, this.close) : Effect.void
+    if (this.active > 0 || this.pulling) return Effect.andThen(Effect.yieldNow, this.close)
+    const suppressed = this.failures
+      .filter(({ late }) => late)
+      .flatMap(({ cause }) => cause.reasons.filter(Cause.isDieReason))
+    return suppressed.length === 0
+      ? Effect.void
+      : Effect.logWarning("A stage was stopped, and a cleanup died", Cause.fromReasons(suppressed))
   })
 
   /** Starts as many elements as there is room for. Never nested: an inner call leaves the work to the outer loop. */
@@ -137,20 +160,27 @@ export class Stage<In, Out, Failed, E, R> {
     this.starting = true
     while (this.hasRoom()) {
       if (this.position === this.input.length) {
-        if (this.puller !== undefined || this.upstreamEnd !== undefined) break
+        if (this.pulling || this.upstreamEnded) break
         this.pullUpstream()
       } else if (this.budget > 0) {
         this.startElement(this.input[this.position++] as In)
       } else {
-        this.dispatcher.scheduleTask(this.startAgain, 0)
-        break
+        this.scheduleRefill()
+        // a dispatcher may run its tasks at once
+        if (this.budget === 0) break
       }
     }
     this.starting = false
-    this.count()
   }
 
-  private readonly startAgain = (): void => {
+  private scheduleRefill(): void {
+    if (this.refillScheduled) return
+    this.refillScheduled = true
+    this.dispatcher.scheduleTask(this.refill, 0)
+  }
+
+  private readonly refill = (): void => {
+    this.refillScheduled = false
     this.budget = synchronousElements
     this.start()
     this.wake()
@@ -158,34 +188,52 @@ export class Stage<In, Out, Failed, E, R> {
 
   private hasRoom(): boolean {
     const { buffer, concurrency } = this.config
-    const inFlight = this.running.size
-    return this.last === Infinity && inFlight < concurrency && inFlight + this.results.size < concurrency + buffer
+    return (
+      this.cutoff === Infinity && this.active < concurrency && this.active + this.results.size < concurrency + buffer
+    )
   }
 
   private pullUpstream(): void {
+    this.pulling = true
     const puller = this.fork(this.upstream)
     this.puller = puller
     puller.addObserver((exit) => {
+      this.pulling = false
       this.puller = undefined
       if (exit._tag === "Success") {
         this.input = exit.value
         this.position = 0
       } else {
-        this.upstreamEnd = Exit.failCause(exit.cause)
+        this.upstreamEnded = true
+        const cause = withoutDone(exit.cause)
+        // it came after every element
+        if (cause !== undefined) this.failures.push({ sequence: Infinity, cause, late: this.cutoff !== Infinity })
       }
       this.start()
       this.wake()
     })
-    if (this.last !== Infinity) puller.interruptUnsafe()
+    if (this.cutoff !== Infinity) puller.interruptUnsafe()
   }
 
   private startElement(input: In): void {
+    const { counters } = this.config
     const sequence = this.claimed++
-    this.config.counters.in++
-    this.runElement(sequence, this.effectOf(input), (exit) => {
+    this.active++
+    counters.in++
+    counters.inFlight++
+    this.runInSlot(sequence, this.effectOf(input), (exit) => {
       if (exit._tag === "Failure") this.onFailure(sequence, input, exit.cause)
-      else this.results.put(sequence, exit.value)
+      else {
+        this.leaveSlot()
+        counters.queued++
+        this.results.put(sequence, exit.value)
+      }
     })
+  }
+
+  private leaveSlot(): void {
+    this.active--
+    this.config.counters.inFlight--
   }
 
   private effectOf(input: In): Effect.Effect<Out, Failed, R> {
@@ -197,23 +245,19 @@ export class Stage<In, Out, Failed, E, R> {
   }
 
   /** A finished effect needs no fiber. */
-  private runElement<A, E2>(
+  private runInSlot<A, E2>(
     sequence: number,
     effect: Effect.Effect<A, E2, R>,
     onExit: (exit: Exit.Exit<A, E2>) => void
   ): void {
-    if (isFinished(effect)) {
-      this.budget--
-      onExit(effect)
+    const fiber = isFinished(effect) ? undefined : this.fork(effect)
+    const finished = isFinished(effect) ? effect : fiber?.pollUnsafe()
+    if (finished !== undefined) {
+      this.budget = Math.max(0, this.budget - 1)
+      onExit(finished)
       return
     }
-    const fiber = this.fork(effect)
-    const exit = fiber.pollUnsafe()
-    if (exit !== undefined) {
-      this.budget--
-      onExit(exit)
-      return
-    }
+    if (fiber === undefined) return
     this.running.set(sequence, fiber)
     fiber.addObserver((exit) => {
       this.running.delete(sequence)
@@ -222,49 +266,45 @@ export class Stage<In, Out, Failed, E, R> {
       this.wake()
     })
     // what it did so far may have stopped the run
-    if (sequence > this.last) fiber.interruptUnsafe()
+    if (sequence > this.cutoff) fiber.interruptUnsafe()
   }
 
   private onFailure(sequence: number, input: In, cause: Cause.Cause<Failed>): void {
-    const late = sequence > this.last
-    const { counters, explain, recover } = this.config
-    if (!late) counters.failed++
-    if (recover === undefined || !Cause.hasFails(cause) || Cause.hasDies(cause)) {
-      this.stop(sequence, explain(input, cause), late)
-      return
+    const { explain, recover } = this.config
+    const late = sequence > this.cutoff
+    if (recover === undefined) return this.fail(sequence, explain(input, cause), late)
+    const failure = cause.reasons.find(Cause.isFailReason)
+    // where failures are left out, they are not among the errors of the run either
+    if (late || failure === undefined || Cause.hasDies(cause)) {
+      return this.fail(sequence, Cause.fromReasons(cause.reasons.filter(isNoFailure)), late)
     }
-    // the run has failed already, and this failure is not among its errors
-    if (late) return
-    this.runElement(sequence, recover(input, cause), (exit) => {
-      if (exit._tag === "Failure") this.stop(sequence, exit.cause, sequence > this.last)
-      else this.results.skip(sequence)
+    this.runInSlot(sequence, recover(input, failure.error), (exit) => {
+      if (exit._tag === "Failure") return this.fail(sequence, exit.cause, sequence > this.cutoff)
+      this.config.counters.failed++
+      this.leaveSlot()
+      this.results.skip(sequence)
     })
   }
 
-  private stop(sequence: number, cause: Cause.Cause<E>, late: boolean): void {
+  /** The element ends without a result, and the run with it. */
+  private fail(sequence: number, cause: Cause.Cause<E>, late: boolean): void {
+    this.leaveSlot()
     this.failures.push({ sequence, cause, late })
     if (late) return
-    this.last = this.config.ordered ? sequence : -1
+    this.config.counters.failed++
+    this.cutoff = this.config.ordered ? sequence : -1
     this.puller?.interruptUnsafe()
-    for (const [other, fiber] of Array.from(this.running)) if (other > this.last) fiber.interruptUnsafe()
+    for (const [other, fiber] of Array.from(this.running)) if (other > this.cutoff) fiber.interruptUnsafe()
   }
 
   private isOver(): boolean {
-    if (this.running.size > 0) return false
-    if (this.last !== Infinity) return this.puller === undefined
-    return this.upstreamEnd !== undefined && this.position === this.input.length && this.results.size === 0
+    if (this.active > 0 || this.pulling) return false
+    if (this.cutoff !== Infinity) return true
+    return this.upstreamEnded && this.position === this.input.length && this.results.size === 0
   }
 
   private outcome(): Effect.Effect<never, E | Cause.Done> {
-    if (this.failures.length === 0) return this.upstreamEnd ?? Cause.done()
-    const { cause, suppressed } = combine(this.failures)
-    const failure = Effect.failCause(cause)
-    return suppressed === undefined
-      ? failure
-      : Effect.andThen(
-          Effect.logWarning("A stage was stopped, and the cleanup of an element died", suppressed),
-          failure
-        )
+    return this.failures.length === 0 ? Cause.done() : Effect.failCause(combine(this.failures))
   }
 
   private wake(): void {
@@ -273,30 +313,27 @@ export class Stage<In, Out, Failed, E, R> {
     this.consumer = undefined
     this.ring.push(consumer, this.pull)
   }
-
-  /** Several runs of one pipeline add up. */
-  private count(): void {
-    const { counters } = this.config
-    counters.inFlight += this.running.size - this.countedInFlight
-    counters.queued += this.results.size - this.countedQueued
-    this.countedInFlight = this.running.size
-    this.countedQueued = this.results.size
-  }
 }
 
 /**
- * In input order. A defect of an element's body wins over typed failures. Of those that were interrupted by the stop only
- * typed failures count: their interruption is our own doing, and a defect in their cleanup must not hide a typed failure
- * from `Effect.catch`.
+ * In input order, the source last. A defect of an element's body or of the source wins over typed failures. Of those that
+ * were interrupted by the stop only typed failures count: their interruption is our own doing, and a defect in their cleanup
+ * must not hide a typed failure from `Effect.catch` (`close` logs it).
  */
-const combine = <E>(failures: ReadonlyArray<Failure<E>>) => {
-  const ordered = failures.toSorted((a, b) => a.sequence - b.sequence)
-  const decisive = ordered.filter((failure) => !failure.late).flatMap((failure) => failure.cause.reasons)
+const combine = <E>(failures: ReadonlyArray<Failure<E>>): Cause.Cause<E> => {
+  const ordered = failures.toSorted((a, b) => (a.sequence < b.sequence ? -1 : 1))
+  const reasons = (late: boolean) =>
+    ordered.filter((failure) => failure.late === late).flatMap((failure) => failure.cause.reasons)
+  const decisive = reasons(false)
   const defects = decisive.filter(Cause.isDieReason)
-  const late = ordered.filter((failure) => failure.late).flatMap((failure) => failure.cause.reasons)
-  const suppressed = late.filter(Cause.isDieReason)
-  return {
-    cause: Cause.fromReasons(defects.length > 0 ? defects : [...decisive, ...late.filter(Cause.isFailReason)]),
-    suppressed: suppressed.length > 0 ? Cause.fromReasons(suppressed) : undefined
-  }
+  return Cause.fromReasons(defects.length > 0 ? defects : [...decisive, ...reasons(true).filter(Cause.isFailReason)])
+}
+
+const isNoFailure = (reason: Cause.Reason<unknown>): reason is Cause.Die | Cause.Interrupt =>
+  !Cause.isFailReason(reason)
+
+/** The failure of the source, if it is more than its end. */
+const withoutDone = <E>(cause: Cause.Cause<E | Cause.Done>): Cause.Cause<E> | undefined => {
+  const reasons = cause.reasons.filter((reason): reason is Cause.Reason<E> => !Pull.isDoneFailure(reason))
+  return reasons.length === 0 ? undefined : Cause.fromReasons(reasons)
 }

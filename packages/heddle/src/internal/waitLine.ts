@@ -5,8 +5,8 @@
  * being served from the front touch at most three nodes, whatever the number of waiters. (Effect's own semaphore walks
  * every waiter on every release; an array or a ring makes leaving from the middle linear.)
  *
- * Every waiter gets a ticket when it joins. A waiter that was taken out of the line for a while goes back to its
- * ticket's place, so standing aside never costs a turn.
+ * Every waiter gets a ticket when it joins. A waiter that stands aside for a while goes back to its ticket's place, so
+ * standing aside never costs a turn.
  */
 
 /** A place in a line. At any time a waiter stands in one line at most. */
@@ -39,32 +39,17 @@ export class WaitLine<W extends Waiter<W>> {
     waiter.previous = waiter.next = undefined
   }
 
-  /** Stands with the ticket it has. Walks from the end: whoever stands aside last usually has the youngest ticket. */
-  insert(waiter: W): void {
-    let behind: W | undefined = undefined
-    let at = this.tail
-    while (at !== undefined && at.ticket > waiter.ticket) {
-      behind = at
-      at = at.previous
-    }
-    this.insertBefore(waiter, behind)
+  /** Stands at the end with the ticket it has. */
+  append(waiter: W): void {
+    this.insertBefore(waiter, undefined)
   }
 
-  /**
-   * Calls back from `aside`, to their tickets' places, all who satisfy `returns`. One walk over `aside` and over those
-   * in this line who are older than the youngest in `aside`.
-   */
-  merge(aside: WaitLine<W>, returns: (waiter: W) => boolean): void {
+  /** Takes back, to their tickets' places, those who come in the order of their tickets: one walk over whoever is older. */
+  merge(returning: Iterable<W>): void {
     let at = this.head
-    let waiter = aside.head
-    while (waiter !== undefined) {
-      const following: W | undefined = waiter.next
-      if (returns(waiter)) {
-        while (at !== undefined && at.ticket < waiter.ticket) at = at.next
-        aside.leave(waiter)
-        this.insertBefore(waiter, at)
-      }
-      waiter = following
+    for (const waiter of returning) {
+      while (at !== undefined && at.ticket < waiter.ticket) at = at.next
+      this.insertBefore(waiter, at)
     }
   }
 
@@ -77,5 +62,56 @@ export class WaitLine<W extends Waiter<W>> {
     else ahead.next = waiter
     if (behind === undefined) this.tail = waiter
     else behind.previous = waiter
+  }
+}
+
+/**
+ * Those who are too large for the moment, by size. Whoever of a size steps aside is younger than all of that size who stand
+ * here already (they all come back together), so each size is a line, and stepping aside walks past nobody. (One line for
+ * all sizes would make a shrink quadratic.)
+ */
+export class StandingAside<W extends Waiter<W>> {
+  length = 0
+  private readonly bySize = new Map<number, WaitLine<W>>()
+  /** Not above the smallest size that stands here. */
+  private smallest = Infinity
+
+  add(size: number, waiter: W): void {
+    let line = this.bySize.get(size)
+    if (line === undefined) {
+      line = new WaitLine()
+      this.bySize.set(size, line)
+      this.smallest = Math.min(this.smallest, size)
+    }
+    line.append(waiter)
+    this.length++
+  }
+
+  remove(size: number, waiter: W): void {
+    const line = this.bySize.get(size)
+    if (line === undefined) return
+    line.leave(waiter)
+    this.length--
+    if (line.length === 0) this.bySize.delete(size)
+  }
+
+  /** All who fit a limit leave, in the order of their tickets. Looks at sizes, and only if one of them may fit. */
+  returning(limit: number): ReadonlyArray<W> {
+    if (limit < this.smallest) return []
+    const found: Array<W> = []
+    this.smallest = Infinity
+    for (const [size, line] of this.bySize) {
+      if (size > limit) {
+        this.smallest = Math.min(this.smallest, size)
+        continue
+      }
+      for (let waiter = line.head; waiter !== undefined; waiter = line.head) {
+        line.leave(waiter)
+        found.push(waiter)
+      }
+      this.bySize.delete(size)
+    }
+    this.length -= found.length
+    return found.toSorted((a, b) => a.ticket - b.ticket)
   }
 }
