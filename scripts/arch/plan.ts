@@ -6,6 +6,11 @@
 /** Packages that import nothing but `effect`: no Node.js builtin, no other dependency. */
 export const pure: ReadonlySet<string> = new Set(["heddle", "testing"])
 
+/** Modules of pure packages that stand on an optional peer, which whoever imports them has installed. */
+export const integrations: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ["packages/testing/src/vitest.ts", new Set(["vitest", "@effect/vitest"])]
+])
+
 /** The package that others may import from their tests only. Apps, which nobody installs, may import it anywhere. */
 export const testOnly = "testing"
 

@@ -1,4 +1,4 @@
-import { adapterArrows, arrows, floors, onlyFor, pure, testOnly } from "./plan.ts"
+import { adapterArrows, arrows, floors, integrations, onlyFor, pure, testOnly } from "./plan.ts"
 
 export interface Violation {
   readonly rule: string
@@ -57,7 +57,12 @@ const effectPrivate = ({ specifier, to }: Edge): string | undefined =>
     ? "is a private part of Effect; use its public modules"
     : undefined
 
-const effectBarrel = ({ source, to }: Edge): string | undefined =>
+const isIntegration = ({ from, specifier }: Edge): boolean =>
+  integrations.get(from)?.has(npmName(specifier) ?? "") ?? false
+
+const effectBarrel = (edge: Edge): string | undefined => (isIntegration(edge) ? undefined : barrelOfEffect(edge))
+
+const barrelOfEffect = ({ source, to }: Edge): string | undefined =>
   source.kind === "packages" &&
   source.area === "src" &&
   /node_modules\/(effect|@effect\/[^/]+)\/(dist|src)\/(.+\/)?index\.[jt]s$/.test(to)
@@ -90,7 +95,9 @@ const arrow = ({ source, target }: Edge): string | undefined => {
     : undefined
 }
 
-const purity = ({ builtin, source, specifier, target }: Edge): string | undefined => {
+const purity = (edge: Edge): string | undefined => {
+  const { builtin, source, specifier, target } = edge
+  if (isIntegration(edge)) return undefined
   if (source.kind !== "packages" || source.area !== "src" || !pure.has(source.name)) return undefined
   if (builtin) return `is a builtin of Node.js, and ${source.name} runs everywhere`
   const name = target === undefined ? npmName(specifier) : undefined

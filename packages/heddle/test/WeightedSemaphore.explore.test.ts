@@ -1,0 +1,54 @@
+/** Under the explorer: small programs, every interleaving that the budget affords, in all four modes. */
+import { assert, describe } from "@effect/vitest"
+import type * as Explorer from "@heddle/testing/Explorer"
+import { it } from "@heddle/testing/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+
+import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
+
+const { make, release, resize, stats, take, withPermits } = WeightedSemaphore
+
+const modes: ReadonlyArray<Explorer.Options["mode"]> = ["stock", "resume", "op3", "op"]
+
+/** Three fibers of different weights, each twice: never more than the capacity, and all back at the end. */
+const holders = Effect.gen(function* () {
+  const sem = yield* make({ permits: 3 })
+  let held = 0
+  const hold = (permits: number) =>
+    withPermits(
+      sem,
+      permits,
+      Effect.gen(function* () {
+        held += permits
+        assert.isAtMost(held, 3)
+        yield* Effect.yieldNow
+        held -= permits
+      })
+    )
+  const twice = (permits: number) => Effect.andThen(hold(permits), hold(permits))
+  yield* Effect.all([twice(1), twice(2), twice(3)], { concurrency: "unbounded" })
+  assert.deepStrictEqual(yield* stats(sem), { permits: 3, taken: 0, available: 3, waiting: 0 })
+})
+
+/** A heavy waiter that is interrupted while others take, release and resize. */
+const turmoil = Effect.gen(function* () {
+  const sem = yield* make({ permits: 2 })
+  const heavy = yield* Effect.forkChild(withPermits(sem, 2, Effect.yieldNow))
+  const light = yield* Effect.forkChild(
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(restore(take(sem, 1)), () => Effect.ensuring(restore(Effect.yieldNow), release(sem, 1)))
+    )
+  )
+  const resizer = yield* Effect.forkChild(Effect.andThen(resize(sem, 1), resize(sem, 3)))
+  yield* Fiber.interrupt(heavy)
+  yield* Fiber.awaitAll([light, resizer])
+  assert.deepStrictEqual(yield* stats(sem), { permits: 3, taken: 0, available: 3, waiting: 0 })
+})
+
+describe("WeightedSemaphore, explored", () => {
+  for (const mode of modes) {
+    it.explore(`three holders of different weights (${mode})`, holders, { mode, runs: 500, millis: 2_000 })
+    it.explore(`an interruption, a release and a resize at once (${mode})`, turmoil, { mode, runs: 500, millis: 2_000 })
+  }
+})

@@ -1,0 +1,93 @@
+/**
+ * Strategies say which schedules are run, and in which order. Each is a plain value; a run of the explorer makes its
+ * own search of it, so a strategy can be shared and reused.
+ *
+ * - `exhaustive` runs every schedule with at most so many preemptions, the fewest deviations first.
+ * - `random` walks at random, and preempts at rates that change from run to run.
+ * - `pct` gives the probability with which it finds a bug of a given depth.
+ * - `portfolio` lets several take turns; it is the default.
+ * - `replay` runs one schedule again.
+ *
+ * @since 0.1.0
+ */
+import type { Mode } from "./internal/model.ts"
+import { parseReplay } from "./internal/replayString.ts"
+import type { Search } from "./internal/search.ts"
+import { exhaustiveSearch } from "./internal/strategies/exhaustive.ts"
+import { pctSearch } from "./internal/strategies/pct.ts"
+import { portfolioSearch } from "./internal/strategies/portfolio.ts"
+import { randomSearch } from "./internal/strategies/random.ts"
+import { replaySearch } from "./internal/strategies/replay.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Strategy {
+  readonly name: string
+  /** The one mode that it works in, where it has one. */
+  readonly mode?: Mode | undefined
+  /** Begins anew, with this seed unless it has its own. */
+  readonly search: (seed: number) => Search
+}
+
+/**
+ * Every schedule with at most `preemptions` preemptions (default: no bound): 0, 1, 2, … deviations from the default
+ * order, so that the first failure has the fewest. Where a fiber stops by itself, which one is next is not bounded.
+ * `Report.exhausted` says whether all of them were run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const exhaustive = (options: { readonly preemptions?: number | undefined } = {}): Strategy => ({
+  name: "exhaustive",
+  search: (seed) => exhaustiveSearch(options.preemptions ?? Infinity, seed)
+})
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const random = (options: { readonly seed?: number | undefined } = {}): Strategy => ({
+  name: "random",
+  search: (seed) => randomSearch(options.seed ?? seed)
+})
+
+/**
+ * Priorities at random, with `depth - 1` changes at random points (default depth: 3). `Report.probability` is the
+ * chance that one run finds a bug which takes that many constraints on the order of two operations.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const pct = (
+  options: { readonly depth?: number | undefined; readonly seed?: number | undefined } = {}
+): Strategy => ({
+  name: "pct",
+  search: (seed) => pctSearch(options.depth ?? 3, options.seed ?? seed)
+})
+
+/**
+ * The strategies take turns, run by run. By default: `exhaustive`, `random`, `pct`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const portfolio = (strategies: ReadonlyArray<Strategy> = [exhaustive(), random(), pct()]): Strategy => ({
+  name: "portfolio",
+  search: (seed) => portfolioSearch(strategies.map((strategy) => strategy.search(seed)))
+})
+
+/**
+ * One run, of the schedule that a failure reports. Throws when the text is none.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const replay = (schedule: string): Strategy => {
+  const parsed = parseReplay(schedule)
+  if (parsed === undefined) {
+    throw new Error(`${JSON.stringify(schedule)} is not a replay string; one looks like "op:0:4.1,2.2"`)
+  }
+  return { name: "replay", mode: parsed.mode, search: () => replaySearch(parsed.schedule, parsed.seed) }
+}

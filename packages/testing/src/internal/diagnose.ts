@@ -1,0 +1,95 @@
+/** From a run that failed to what is reported of it. */
+import * as Effect from "effect/Effect"
+
+import { type Mode, modes } from "./model.ts"
+import { formatReplay } from "./replayString.ts"
+import type { Runner, RunResult } from "./runner.ts"
+import { shrink, weakest } from "./shrink.ts"
+import { replaySearch } from "./strategies/replay.ts"
+import { TraceRecorder } from "./trace.ts"
+import { describeVerdict, type Verdict, verdictKey } from "./verdict.ts"
+
+export interface Failure {
+  readonly verdict: Verdict
+  /** The mode it was found in. */
+  readonly mode: Mode
+  /** The weakest mode in which it was seen, and a schedule that shows it there. */
+  readonly weakestMode: Mode
+  readonly weakestReplay: string
+  readonly seed: number
+  /** How many deviations from the default order the shrunk schedule has. */
+  readonly deviations: number
+  /** The shrunk schedule. */
+  readonly replay: string
+  /** The schedule as it was found. */
+  readonly found: string
+  /** Whether the same schedule failed in the same way once more. */
+  readonly reproducible: boolean
+  /** The number of the run that found it, from 1. */
+  readonly run: number
+  /** What happened, as columns, the verdict, and how to run it again. */
+  readonly trace: string
+}
+
+/** Runs that shrinking may take. */
+const shrinkRuns = 3000
+
+export const diagnose = Effect.fnUntraced(function* (
+  runner: Runner,
+  mode: Mode,
+  failed: RunResult & { readonly verdict: Verdict },
+  run: number,
+  small: boolean
+) {
+  const key = verdictKey(failed.verdict)
+  const { seed } = failed
+  const original = failed.facts.schedule
+  const again = yield* runner.attempt(mode, replaySearch(original, seed))
+  const reproducible = again.verdict !== undefined && verdictKey(again.verdict) === key
+  const schedule =
+    small && reproducible ? yield* shrink(runner, { mode, seed, schedule: original }, key, shrinkRuns) : original
+  const weaker = modes.slice(0, modes.indexOf(mode))
+  const least = small && reproducible ? yield* weakest(runner, weaker, seed, key, shrinkRuns / 10) : undefined
+
+  const recorder = new TraceRecorder(failed.verdict._tag === "Outside" ? "outside" : "quiescent")
+  const traced = yield* runner.attempt(mode, replaySearch(schedule, seed), { trace: recorder })
+  const verdict = traced.verdict ?? failed.verdict
+  const replay = formatReplay({ mode, seed, schedule, extra: undefined })
+  const failure: Omit<Failure, "trace"> = {
+    verdict,
+    mode,
+    weakestMode: least?.mode ?? mode,
+    weakestReplay:
+      least === undefined
+        ? replay
+        : formatReplay({
+            ...least,
+            schedule: yield* shrink(runner, least, key, shrinkRuns / 10),
+            extra: undefined
+          }),
+    seed,
+    deviations: schedule.length,
+    replay,
+    found: formatReplay({ mode, seed, schedule: original, extra: undefined }),
+    reproducible,
+    run
+  }
+  const columns = recorder.render(runner.engineFor(mode).engine.records)
+  return { ...failure, trace: render(failure, columns) } satisfies Failure
+})
+
+const render = (failure: Omit<Failure, "trace">, columns: string): string => {
+  const { deviations, mode, reproducible, run, seed, verdict, weakestMode, weakestReplay } = failure
+  return [
+    describeVerdict(verdict),
+    "",
+    columns,
+    "",
+    `found by run ${run} in mode ${mode} with seed ${seed}; ${deviations} deviation${deviations === 1 ? "" : "s"} from the default order`,
+    ...(weakestMode === mode ? [] : [`also in mode ${weakestMode}: ${weakestReplay}`]),
+    ...(reproducible
+      ? []
+      : ["NOT REPRODUCIBLE: something decides that the explorer does not own, such as Date.now or Math.random"]),
+    `replay: ${failure.replay}`
+  ].join("\n")
+}

@@ -1,0 +1,398 @@
+import * as Clock from "effect/Clock"
+/**
+ * Runs an effect under a scheduler and a clock that own every choice.
+ *
+ * A fiber gives up control only where it has to, or where the strategy preempts it: the decision is taken inside
+ * `shouldYield`, so that what is not preempted costs next to nothing. One engine makes many runs, one after the other;
+ * what is left of an earlier run (a fiber that a promise resumes too late) finds itself stopped at its next operation.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
+
+import type { Intervention } from "./intervention.ts"
+import { type AnyFiber, type Deviation, FiberRecord, type Mode, type PointKind } from "./model.ts"
+import { Observations } from "./observations.ts"
+import { Dispatcher, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
+import type { Point, RunFacts, Search } from "./search.ts"
+import { RandomStream } from "./seeded.ts"
+import { VirtualClock } from "./virtualClock.ts"
+
+export interface EngineOptions {
+  readonly mode: Mode
+  /** Operations after which a run goes on in fair order; twice as many and it is given up. */
+  readonly maxSteps: number
+  readonly maxBypass: number | undefined
+}
+
+/** Listens to a run that is made once more for its trace. */
+export interface Recorder {
+  /** A fiber begins a slice, or goes on after those on its stack. */
+  readonly enters: (record: FiberRecord) => void
+  readonly preempted: (record: FiberRecord) => void
+  readonly steps: (record: FiberRecord, name: string) => void
+}
+
+/** Why a run cannot go on by itself. */
+export type Stop = "ended" | "quiescent" | "steps" | "starved"
+
+/** The run that a fiber takes part in. */
+export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddle/testing/CurrentEngine", {
+  defaultValue: () => undefined
+}) {}
+
+/** The first operation of a slice that a mode may preempt. */
+const firstPreemptible: Readonly<Record<Mode, number>> = { stock: Infinity, resume: Infinity, op3: 3, op: 1 }
+
+/** In fair order a fiber is preempted after so many operations, and after so many tasks a millisecond has passed. */
+const fairOperations = 32
+const fairTasks = 64
+
+export class Engine implements Scheduler.Scheduler, Point {
+  readonly executionMode = "async" as const
+  readonly options: EngineOptions
+  readonly observations = new Observations()
+  readonly clock: VirtualClock
+  readonly random = new RandomStream(0)
+  /** Called when a fiber moves that was resumed from outside the run. */
+  onOutside: (() => void) | undefined = undefined
+  recorder: Recorder | undefined = undefined
+
+  kind: PointKind = "dispatch"
+  points = 0
+  steps = 0
+  deviations: Array<Deviation> = []
+  /** A deviation could not be taken: the run was not what its schedule was made from. */
+  diverged = false
+  records: Array<FiberRecord> = []
+  root: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  current: FiberRecord | undefined = undefined
+
+  private readonly ready: ReadyQueue
+  private readonly byFiber = new Map<AnyFiber, FiberRecord>()
+  private readonly firstPreemptible: number
+  private readonly resumes: boolean
+  private search: Search = defaults
+  private intervention: Intervention | undefined = undefined
+  private epoch = 0
+  private order = 0
+  private limit = 0
+  private fair = false
+  private fairTurns = 0
+  private looping = false
+  /** The task that runs; whether none of its slices has begun yet. */
+  private task: Task | undefined = undefined
+  private fresh = false
+  private lastScheduled: Task | undefined = undefined
+  /** Whom the preempted fiber was preempted for. */
+  private target: Task | undefined = undefined
+
+  constructor(options: EngineOptions) {
+    this.options = options
+    this.ready = new ReadyQueue(eligibleIn[options.mode])
+    this.firstPreemptible = firstPreemptible[options.mode]
+    this.resumes = options.mode !== "stock"
+    this.clock = new VirtualClock({
+      running: () => this.recordOf(Fiber.getCurrent()),
+      due: ({ fiber, wake }) => {
+        const task = this.enqueue(this.makeDispatcher(), wake, 0, undefined)
+        task.fiber = fiber
+        if (fiber !== undefined) task.key = fiber.key
+      },
+      gone: ({ wake }) => this.ready.removeRun(wake)
+    })
+  }
+
+  /** The services of a run, on top of what the caller provides. */
+  context(base: Context.Context<never>): Context.Context<never> {
+    return base.pipe(
+      Context.add(Clock.Clock, this.clock),
+      Context.add(Random.Random, this.random),
+      Context.add(Scheduler.Scheduler, this),
+      Context.add(CurrentEngine, this)
+    )
+  }
+
+  /** Begins a run. `fork` is `Effect.runForkWith` of `context`. */
+  start(
+    fork: (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>,
+    effect: Effect.Effect<unknown, unknown>,
+    plan: { readonly search: Search; readonly seed: number; readonly intervention?: Intervention | undefined }
+  ): void {
+    this.epoch++
+    this.ready.clear()
+    this.clock.reset()
+    this.random.reset(plan.seed)
+    this.observations.reset()
+    this.byFiber.clear()
+    this.records = []
+    this.deviations = []
+    this.diverged = false
+    this.points = this.steps = this.order = this.fairTurns = 0
+    this.limit = this.options.maxSteps
+    this.fair = false
+    this.current = this.task = this.lastScheduled = this.target = this.root = undefined
+    this.search = plan.search
+    this.intervention = plan.intervention
+    this.intervention?.begins()
+    this.fresh = true
+    this.looping = true
+    try {
+      this.root = fork(effect)
+      this.rest()
+    } finally {
+      this.looping = false
+    }
+  }
+
+  /** Runs until nothing can. */
+  advance(): Stop {
+    this.looping = true
+    try {
+      for (;;) {
+        while (this.ready.size > 0) {
+          if (this.steps > this.limit) {
+            if (this.fair) return "steps"
+            this.fair = true
+            this.target = undefined
+            this.limit += this.options.maxSteps
+          }
+          if (this.observations.starvation !== undefined) return "starved"
+          if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(1)
+          this.intervention?.betweenTasks()
+          this.dispatch()
+        }
+        if (this.exit !== undefined) return "ended"
+        if (this.intervention?.betweenTasks() === true) continue
+        if (!this.clock.advance()) return "quiescent"
+      }
+    } finally {
+      this.looping = false
+    }
+  }
+
+  get exit(): Exit.Exit<unknown, unknown> | undefined {
+    return this.root?.pollUnsafe()
+  }
+  get facts(): RunFacts {
+    return { points: this.points, fibers: this.records.length, schedule: this.deviations }
+  }
+
+  /** A choice between `alternatives` values, by the strategy. */
+  chooseValue(alternatives: number): number {
+    return alternatives < 2 ? 0 : this.decide(alternatives, "value")
+  }
+
+  /** A fiber has come to an `Explorer.step`. */
+  reachStep(fiber: AnyFiber, name: string): void {
+    const record = this.recordOf(fiber)
+    if (record === undefined) return
+    record.step = name
+    this.recorder?.steps(record, name)
+    this.observations.arrives(record, name, this.options.maxBypass, (other) => !other.ended && !this.isReady(other))
+  }
+
+  shouldYield(fiber: AnyFiber): boolean {
+    const operation = fiber.currentOpCount
+    let record = this.current
+    if (operation === 1 || record === undefined || record.fiber !== fiber) {
+      record = this.enter(fiber, operation)
+      if (record === undefined) return true
+    }
+    this.steps++
+    if (this.intervention !== undefined && this.intervention.beforeOperation(record)) return this.preempt(record)
+    if (record.skip > 0) {
+      record.skip--
+      return false
+    }
+    if (operation >= fiber.cache.maxOpsBeforeYield) return this.preempt(record)
+    const postponable = record.resumed && operation === 1 && this.resumes
+    if (!postponable && operation < this.firstPreemptible) return false
+    if (this.fair) return operation >= fairOperations && this.preempt(record)
+    if (postponable || record.nested) {
+      if (this.decide(2, postponable ? "resume" : "preemption") === 0) return false
+    } else {
+      const others = this.ready.alternatives()
+      if (others === 0) return false
+      const choice = this.decide(others + 1, "preemption")
+      if (choice === 0) return false
+      this.target = this.ready.at(choice - 1)
+    }
+    return this.preempt(record)
+  }
+
+  makeDispatcher(): Dispatcher {
+    const { epoch } = this
+    return new Dispatcher(
+      (dispatcher, run, priority) => {
+        // what is left of an earlier run stays where it is
+        if (epoch !== this.epoch || this.isStale(Fiber.getCurrent())) return
+        this.enqueue(dispatcher, run, priority, this.recordOf(Fiber.getCurrent()))
+        if (!this.looping) this.onOutside?.()
+      },
+      (dispatcher) => {
+        for (let task = this.ready.firstOf(dispatcher); task !== undefined; task = this.ready.firstOf(dispatcher)) {
+          this.ready.begin(task)
+          task.run()
+        }
+      }
+    )
+  }
+
+  keyOf(index: number): number {
+    const running = this.kind === "preemption" || this.kind === "resume"
+    if (running && index === 0) return this.current?.key ?? 0
+    return this.ready.at(running ? index - 1 : index)?.key ?? 0
+  }
+  hasYielded(index: number): boolean {
+    const running = this.kind === "preemption" || this.kind === "resume"
+    if (running && index === 0) return false
+    return this.ready.at(running ? index - 1 : index)?.yielded ?? false
+  }
+  /** Whether a fiber waits for nothing but its turn. */
+  isReady(record: FiberRecord): boolean {
+    return this.ready.continues(record)
+  }
+  recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
+    if (fiber === undefined) return undefined
+    return this.current?.fiber === fiber ? this.current : this.byFiber.get(fiber)
+  }
+
+  /** Fibers have rising numbers, and the root is the first of its run. */
+  private isStale(fiber: AnyFiber | undefined): boolean {
+    const first = this.records[0]
+    return fiber !== undefined && first !== undefined && fiber.id < first.fiber.id && fiber.cache.scheduler === this
+  }
+
+  private enqueue(dispatcher: Dispatcher, run: () => void, priority: number, owner: FiberRecord | undefined): Task {
+    const forced = owner?.forced === true
+    if (forced) owner.forced = false
+    const order = ++this.order
+    const task: Task = {
+      run,
+      priority,
+      turn: this.ready.turnOf(dispatcher),
+      owner,
+      step: this.steps,
+      order,
+      doing: owner?.step,
+      fiber: forced ? owner : undefined,
+      key: forced ? owner.key : order,
+      yielded: false
+    }
+    this.ready.add(task)
+    this.lastScheduled = task
+    return task
+  }
+
+  private dispatch(): void {
+    let task = this.target
+    this.target = undefined
+    if (task === undefined || !this.ready.begin(task)) {
+      const alternatives = this.ready.alternatives()
+      task = this.ready.at(alternatives < 2 ? 0 : this.decide(alternatives, "dispatch"))!
+      this.ready.begin(task)
+    }
+    this.task = task
+    this.fresh = true
+    task.run()
+    this.rest()
+  }
+
+  /** No fiber runs. */
+  private rest(): void {
+    this.settle()
+    this.task = this.current = undefined
+    this.fresh = false
+  }
+
+  /** The strategy's choice, by default in fair order. */
+  private decide(alternatives: number, kind: PointKind): number {
+    if (this.fair) return 0
+    this.kind = kind
+    const wanted = this.search.choose(alternatives, this)
+    const point = this.points++
+    if (wanted <= 0) return 0
+    if (wanted >= alternatives) {
+      this.diverged = true
+      return 0
+    }
+    this.deviations.push({ point, alternative: wanted })
+    return wanted
+  }
+
+  private preempt(record: FiberRecord): true {
+    // its next slice begins with two operations that stand where this one did
+    record.skip = 2
+    record.forced = true
+    this.recorder?.preempted(record)
+    return true
+  }
+
+  /** A slice has ended: a task that its last operation scheduled is the fiber itself, which has yielded. */
+  private settle(): void {
+    const { current, lastScheduled: task } = this
+    if (task === undefined || task.fiber !== undefined || current === undefined) return
+    if (task.owner !== current || task.step !== this.steps || current.ended) return
+    task.fiber = current
+    task.key = current.key
+    task.yielded = true
+  }
+
+  /** A fiber begins a slice (at its first operation), or goes on after another on its stack. */
+  private enter(fiber: AnyFiber, operation: number): FiberRecord | undefined {
+    this.settle()
+    let record = this.byFiber.get(fiber)
+    const { current: below, task } = this
+    if (operation === 1 || record === undefined) {
+      if (record === undefined && this.isStale(fiber)) return undefined
+      const started = this.fresh
+      const isNew = record === undefined
+      record ??= this.register(fiber, started ? task : undefined, started ? task?.owner : parentOf(below))
+      const direct = started && (isNew || task?.fiber === record || task?.owner === record)
+      record.resumed = !isNew && !direct
+      record.nested = below !== undefined && below !== record && !below.ended
+      record.forced = false
+      // to switch away from a fiber that was switched to this instant is another choice of what to switch to
+      if (!direct) record.skip = 0
+      else if (record.skip === 0) record.skip = 1
+      if (isNew) {
+        // One that is interrupted before it has started must not yield before it ends: the task that would have started
+        // it is still in the queue, and would start it then. So a new fiber is never preempted before its first operation.
+        record.skip = 1
+        record.immediate = !started
+      } else record.immediate = false
+      this.fresh = false
+      if (!this.looping) {
+        record.outside = true
+        this.onOutside?.()
+      }
+    }
+    this.current = record
+    this.recorder?.enters(record)
+    return record
+  }
+
+  private register(fiber: AnyFiber, task: Task | undefined, parent: FiberRecord | undefined): FiberRecord {
+    const record = new FiberRecord(fiber, task?.key ?? ++this.order, {
+      parent: parent ?? (this.records.length > 0 ? this.task?.owner : undefined),
+      forkedAt: task?.order ?? this.order,
+      forkedIn: task === undefined ? parent?.step : task.doing
+    })
+    this.byFiber.set(fiber, record)
+    this.records.push(record)
+    return record
+  }
+}
+
+/**
+ * Who forked a fiber that started at once. One that started at once itself just before has most likely been suspended
+ * since: `Effect.all` and its like start their fibers one after the other within one operation.
+ */
+const parentOf = (below: FiberRecord | undefined): FiberRecord | undefined =>
+  below?.immediate === true ? below.parent : below
+
+const defaults: Search = { next: () => undefined, choose: () => 0, done: () => {} }

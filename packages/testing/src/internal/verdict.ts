@@ -1,0 +1,129 @@
+/** What a run can be found guilty of. */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+
+import type { Engine, Stop } from "./engine.ts"
+import { type FiberRecord, fiberNames } from "./model.ts"
+
+/** A fiber that had not ended, and what is known of it. */
+interface Waiting {
+  readonly fiber: string
+  /** Its last `Explorer.step`, else its span. */
+  readonly doing: string | undefined
+  /** Its last operation, where operations can be named. */
+  readonly operation: string | undefined
+  /** Who forked it, and at which step. */
+  readonly forkedBy: string | undefined
+}
+
+export type Verdict =
+  | { readonly _tag: "Failed"; readonly cause: Cause.Cause<unknown> }
+  | { readonly _tag: "Deadlock"; readonly waiting: ReadonlyArray<Waiting> }
+  | { readonly _tag: "Livelock"; readonly steps: number; readonly waiting: ReadonlyArray<Waiting> }
+  | { readonly _tag: "Starvation"; readonly fiber: string; readonly step: string; readonly overtaken: number }
+  | { readonly _tag: "Leak"; readonly waiting: ReadonlyArray<Waiting> }
+  | {
+      readonly _tag: "LostResource"
+      readonly resources: ReadonlyArray<{ readonly name: string; readonly lost: number }>
+    }
+  | { readonly _tag: "Outside"; readonly waiting: ReadonlyArray<Waiting> }
+
+/** Names the last operation of a fiber; there is one while a run is traced. */
+export type NameOperation = (record: FiberRecord) => string | undefined
+
+const waitingOf = (engine: Engine, nameOperation: NameOperation): ReadonlyArray<Waiting> => {
+  const names = fiberNames(engine.records)
+  return engine.records
+    .filter((record) => !record.ended)
+    .map((record) => {
+      const parent = record.parent === undefined ? undefined : names.get(record.parent)
+      return {
+        fiber: names.get(record)!,
+        doing: record.doing,
+        operation: nameOperation(record),
+        forkedBy: parent === undefined || record.forkedIn === undefined ? parent : `${parent} at ${record.forkedIn}`
+      }
+    })
+}
+
+export const verdictOf = (
+  engine: Engine,
+  stop: Stop | "outside",
+  options: { readonly daemons: "forbid" | "allow"; readonly nameOperation?: NameOperation | undefined }
+): Verdict | undefined => {
+  const waiting = () => waitingOf(engine, options.nameOperation ?? (() => undefined))
+  const { exit, observations } = engine
+  if (exit !== undefined && Exit.isFailure(exit)) return { _tag: "Failed", cause: exit.cause }
+  if (stop === "starved" && observations.starvation !== undefined) {
+    const { fiber, overtaken, step } = observations.starvation
+    return { _tag: "Starvation", fiber: fiberNames(engine.records).get(fiber)!, step, overtaken }
+  }
+  if (exit === undefined) {
+    if (stop === "outside") return { _tag: "Outside", waiting: waiting() }
+    if (stop === "quiescent") return { _tag: "Deadlock", waiting: waiting() }
+    return { _tag: "Livelock", steps: engine.steps, waiting: waiting() }
+  }
+  if (options.daemons === "forbid" && engine.records.some((record) => !record.ended)) {
+    return { _tag: "Leak", waiting: waiting() }
+  }
+  if (observations.lost.length === 0) return undefined
+  const resources = observations.lost.map(({ acquired, name, released }) => ({ name, lost: acquired - released }))
+  return { _tag: "LostResource", resources }
+}
+
+/** Equal for verdicts that are one and the same bug, as far as one can tell: what differs from run to run is left out. */
+export const verdictKey = (verdict: Verdict): string => {
+  switch (verdict._tag) {
+    case "Failed":
+      return `Failed ${reasonOf(verdict.cause).replace(/\d+/g, "#")}`
+    case "LostResource":
+      return `LostResource ${verdict.resources.map(({ name }) => name).join(" ")}`
+    case "Starvation":
+      return `Starvation ${verdict.step}`
+    default:
+      return verdict._tag
+  }
+}
+
+/** The first line of what went wrong. */
+export const reasonOf = (cause: Cause.Cause<unknown>): string => {
+  const [error] = Cause.prettyErrors(cause)
+  if (error === undefined) return "interrupted"
+  const [message = ""] = error.message.split("\n")
+  return message === "" ? error.name : `${error.name}: ${message}`
+}
+
+const count = (waiting: ReadonlyArray<Waiting>): string => `${waiting.length} fiber${waiting.length === 1 ? "" : "s"}`
+
+/** One sentence, and a line for each fiber that had not ended. */
+export const describeVerdict = (verdict: Verdict): string => {
+  switch (verdict._tag) {
+    case "Failed":
+      return `failed: ${reasonOf(verdict.cause)}`
+    case "Deadlock":
+      return lines(`deadlock: ${count(verdict.waiting)} wait and nothing can run`, verdict.waiting)
+    case "Livelock":
+      return lines(`livelock: no end after ${verdict.steps} operations, the second half in fair order`, verdict.waiting)
+    case "Starvation":
+      return `starvation: ${verdict.fiber} was overtaken ${verdict.overtaken} times at "${verdict.step}"`
+    case "Leak":
+      return lines(`leak: the root has ended and ${count(verdict.waiting)} has not`, verdict.waiting)
+    case "LostResource":
+      return `lost resource: ${verdict.resources.map(({ lost, name }) => `${name} (${lost} not released)`).join(", ")}`
+    default:
+      return lines("waiting on something outside: a real timer, socket or process is pending", verdict.waiting)
+  }
+}
+
+const lines = (head: string, waiting: ReadonlyArray<Waiting>): string =>
+  [
+    head,
+    ...waiting.map(({ doing, fiber, forkedBy, operation }) => {
+      const facts = [
+        doing === undefined ? undefined : `at "${doing}"`,
+        operation === undefined ? undefined : `in ${operation}`,
+        forkedBy === undefined ? undefined : `forked by ${forkedBy}`
+      ].filter((fact) => fact !== undefined)
+      return `  ${fiber}${facts.length === 0 ? "" : ` ${facts.join(", ")}`}`
+    })
+  ].join("\n")

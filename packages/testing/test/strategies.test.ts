@@ -1,0 +1,132 @@
+// explorations one after the other, each with the machine to itself
+/* oxlint-disable eslint/no-await-in-loop */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+
+import * as Explorer from "../src/Explorer.ts"
+import * as Strategy from "../src/Strategy.ts"
+import { handOver, lines, locksInBothOrders, lostUpdate, run } from "./support.ts"
+
+const results = async (effect: Effect.Effect<unknown, unknown>, options: Explorer.Options = {}) => {
+  const { exhausted, outcomes, runs } = await run(Explorer.outcomes(effect, options))
+  return { exhausted, runs, results: outcomes.map(({ result }) => result) }
+}
+
+describe("exhaustive", () => {
+  it("reaches every interleaving of straight lines, and nothing else: binomial coefficients", async () => {
+    for (const [a, b, count] of [
+      [1, 1, 2],
+      [2, 1, 3],
+      [2, 2, 6]
+    ] as const) {
+      const found = await results(lines(a, b), { runs: 100_000 })
+      assert.isTrue(found.exhausted)
+      assert.lengthOf(found.results, count)
+    }
+  })
+
+  it("runs no schedule twice", async () => {
+    const report = await run(Explorer.explore(lines(1, 1), { strategy: Strategy.exhaustive() }))
+    assert.isTrue(report.exhausted)
+    assert.strictEqual(report.distinctSchedules, report.runs)
+  })
+
+  it("finds the fewest deviations first, and respects the bound", async () => {
+    const strategy = (preemptions: number) => Strategy.exhaustive({ preemptions })
+    const none = await run(Explorer.explore(lostUpdate, { strategy: strategy(0) }))
+    assert.isTrue(none.passed && none.exhausted)
+    const one = await run(Explorer.explore(lostUpdate, { strategy: strategy(1), shrink: false }))
+    assert.strictEqual(one.failure?.deviations, 1)
+  })
+
+  it("is not exhausted when the budget ends it", async () => {
+    const report = await run(Explorer.explore(lines(3, 3), { strategy: Strategy.exhaustive(), runs: 10 }))
+    assert.isFalse(report.exhausted)
+    assert.strictEqual(report.runs, 10)
+  })
+})
+
+describe("modes", () => {
+  it("each reaches what the weaker ones do", async () => {
+    for (const effect of [lines(2, 2), handOver]) {
+      let before: ReadonlyArray<string> = []
+      for (const mode of ["stock", "resume", "op3", "op"] as const) {
+        const { results: now } = await results(effect, { mode, runs: 5000 })
+        assert.includeMembers([...now], [...before], mode)
+        before = now
+      }
+    }
+  })
+
+  it("a fiber that is resumed on another's stack goes on later from `resume` on", async () => {
+    assert.deepStrictEqual((await results(handOver, { mode: "stock" })).results, ['"waiter resumer"'])
+    assert.deepStrictEqual((await results(handOver, { mode: "resume" })).results, [
+      '"resumer waiter"',
+      '"waiter resumer"'
+    ])
+  })
+
+  it("the weakest mode is named", async () => {
+    const order = Effect.flatMap(handOver, (log) =>
+      log === "waiter resumer" ? Effect.void : Effect.die(new Error("the resumer was first"))
+    )
+    const { failure } = await run(Explorer.explore(order))
+    assert.deepInclude(failure, { mode: "op", weakestMode: "resume" })
+    assert.match(failure!.weakestReplay, /^resume:/)
+  })
+})
+
+describe("random, pct and portfolio", () => {
+  for (const strategy of [Strategy.random(), Strategy.pct({ depth: 2 }), Strategy.portfolio()]) {
+    for (const [name, program] of Object.entries({ lostUpdate, locksInBothOrders })) {
+      it(`${strategy.name} finds ${name} within 200 runs from any seed`, async () => {
+        for (let seed = 0; seed < 10; seed++) {
+          const report = await run(Explorer.explore(program, { strategy, seed, runs: 200, shrink: false }))
+          assert.isFalse(report.passed, `seed ${seed}`)
+        }
+      })
+    }
+  }
+
+  it("pct reports 1 / (n k^(d-1)), and keeps to it", async () => {
+    // three fibers
+    const report = await run(Explorer.explore(lines(1, 1), { strategy: Strategy.pct({ depth: 2 }), runs: 100 }))
+    const points = 1 / (3 * report.probability!)
+    assert.approximately(points, Math.round(points), 1e-6)
+    let found = 0
+    const runs = 2000
+    const missed = Effect.flatMap(lines(2, 2), (log) => Effect.sync(() => void (log === "abba" && found++)))
+    const { probability } = await run(
+      Explorer.explore(missed, { strategy: Strategy.pct({ depth: 3 }), runs, shrink: false })
+    )
+    assert.isAtLeast(found / runs, probability!)
+  })
+
+  it("the portfolio ends when one of its members has run everything", async () => {
+    const report = await run(Explorer.explore(lines(1), { runs: 10_000 }))
+    assert.isTrue(report.passed && report.exhausted)
+    assert.isBelow(report.runs, 1000)
+  })
+})
+
+describe("shrinking", () => {
+  it("leaves the fewest deviations, whatever was found", async () => {
+    for (let seed = 0; seed < 5; seed++) {
+      for (const program of [lostUpdate, locksInBothOrders]) {
+        const { failure } = await run(Explorer.explore(program, { strategy: Strategy.random(), seed }))
+        assert.strictEqual(failure?.deviations, 1)
+      }
+    }
+  })
+
+  it("keeps the verdict", async () => {
+    const two = Effect.flatMap(lines(2, 2), (log) =>
+      log === "aabb" ? Effect.void : Effect.die(new Error(log === "abba" ? "wanted" : "other"))
+    )
+    const report = await run(Explorer.explore(two, { strategy: Strategy.random(), seed: 3 }))
+    const again = await run(
+      Explorer.explore(two, { strategy: Strategy.replay(report.failure?.found ?? ""), shrink: false })
+    )
+    assert.strictEqual(again.failure?.trace.split("\n")[0], report.failure?.trace.split("\n")[0])
+  })
+})
