@@ -1,6 +1,6 @@
 /**
  * Packs every public package as it would be published and uses it as a stranger would: publint and attw on the
- * tarball, then a new project for each package, where npm installs the tarball and the peers that it declares and
+ * tarball, then a new project for each package, where npm installs the tarball and the peers that it requires and
  * nothing else, the types of every public module are checked without `skipLibCheck`, and every module is loaded.
  */
 import { execFileSync } from "node:child_process"
@@ -8,7 +8,7 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 
-import { pure } from "./arch/plan.ts"
+import { integrations, pure } from "./arch/plan.ts"
 
 type Versions = Readonly<Record<string, string>>
 
@@ -19,6 +19,7 @@ interface Manifest {
   readonly dependencies?: Versions
   readonly optionalDependencies?: Versions
   readonly peerDependencies?: Versions
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>
   readonly devDependencies?: Versions
 }
 
@@ -38,6 +39,10 @@ const run = (file: string, args: ReadonlyArray<string>, cwd: string): void => {
 
 const read = (directory: string): Manifest => JSON.parse(readFileSync(join(directory, "package.json"), "utf8"))
 
+/** The peers without which nothing works. An optional one belongs to a module of its own, which is not loaded here. */
+const requiredPeers = (manifest: Manifest): ReadonlyArray<string> =>
+  Object.keys(manifest.peerDependencies ?? {}).filter((name) => !manifest.peerDependenciesMeta?.[name]?.optional)
+
 const pack = (directory: string, manifest: Manifest, scratch: string): Packed => {
   const destination = join(scratch, "packed", basename(directory))
   mkdirSync(destination, { recursive: true })
@@ -49,11 +54,9 @@ const pack = (directory: string, manifest: Manifest, scratch: string): Packed =>
 
 /** The tarball, those of the packages of this workspace that it needs, and its peers in the versions we develop with. */
 const specifiers = ({ directory, manifest, tarball }: Packed, all: ReadonlyArray<Packed>): ReadonlyArray<string> => {
-  const needs = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
-  const ours = all.filter((packed) => needs.includes(packed.manifest.name))
-  const peers = Object.keys(manifest.peerDependencies ?? {}).filter((name) =>
-    ours.every((packed) => packed.manifest.name !== name)
-  )
+  const needs = new Set([...Object.keys(manifest.dependencies ?? {}), ...requiredPeers(manifest)])
+  const ours = all.filter((packed) => needs.has(packed.manifest.name))
+  const peers = requiredPeers(manifest).filter((name) => ours.every((packed) => packed.manifest.name !== name))
   const version = (name: string): string => `${name}@${read(join(directory, "node_modules", name)).version}`
   return [
     tarball,
@@ -67,7 +70,7 @@ const checkManifest = (consumer: string, { directory, manifest: { name } }: Pack
   if (!pure.has(basename(directory))) return
   const installed = read(join(consumer, "node_modules", name))
   const dependencies = Object.keys({ ...installed.dependencies, ...installed.optionalDependencies })
-  const peers = Object.keys(installed.peerDependencies ?? {})
+  const peers = requiredPeers(installed)
   if (dependencies.length > 0 || peers.join() !== "effect") {
     throw new Error(
       `${name}: depends on [${dependencies.join()}], peers [${peers.join()}]; it may have effect as peer only`
@@ -76,7 +79,9 @@ const checkManifest = (consumer: string, { directory, manifest: { name } }: Pack
 }
 
 const program = ({ directory, manifest: { name } }: Packed): string => {
-  const modules = globSync("*.ts", { cwd: join(directory, "src") }).map((file) => basename(file, ".ts"))
+  const modules = globSync("*.ts", { cwd: join(directory, "src") })
+    .filter((file) => !integrations.has(`packages/${basename(directory)}/src/${file}`))
+    .map((file) => basename(file, ".ts"))
   const specifiers = modules.map((module) => (module === "index" ? name : `${name}/${module}`)).toSorted()
   if (specifiers.length < 2) throw new Error(`${name}: has no module besides its index`)
   return [
