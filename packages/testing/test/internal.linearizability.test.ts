@@ -148,6 +148,29 @@ describe("explain", () => {
     assert.isFalse(holds(lock, free, history(take(1, 4, interrupted, 2), take(3, Infinity, pending, 3.5))))
   })
 
+  it("what was answered to who was interrupted goes back, where the model says how", () => {
+    const undoes: Operations = {
+      ...lock,
+      take: { ...lock["take"]!, undo: ({ free, line }: Line) => ({ free: free + 1, line }) }
+    }
+    const look = (output: number, called: number): Written => ({
+      operation: "look",
+      at: [called, called + 1],
+      outcome: returned(output)
+    })
+    const looking = (operations: Operations): Operations => ({
+      ...operations,
+      look: { run, respond: (state: Line) => [state.free, state] }
+    })
+    // the lock is seen taken, then free again
+    const granted = history(take(1, 6, interrupted, 2), look(0, 3), look(1, 7))
+    assert.isTrue(holds(looking(undoes), { free: 1, line: [] }, granted))
+    assert.isFalse(holds(looking(lock), { free: 1, line: [] }, granted))
+    // and it must be free again in the end
+    const kept = history(take(1, 6, interrupted, 2), look(0, 3), look(0, 7))
+    assert.isFalse(holds(looking(undoes), { free: 1, line: [] }, kept))
+  })
+
   it("tells the longest order that fits, and what speaks against going on", () => {
     const unexplained = explain(
       register,

@@ -229,6 +229,22 @@ The longest order that fits: increment(). After it:
     assert.isAbove(histories, 100)
   })
 
+  it("what goes on only because others are interrupted in the end is no part of the history", async () => {
+    const scenario = {
+      make: Semaphore.make(1),
+      model: 1,
+      operations: {
+        take: {
+          run: (semaphore: Semaphore.Semaphore) => semaphore.withPermit(Effect.never),
+          respond: (): undefined => undefined
+        },
+        look: { run: () => Effect.void, respond: (n: number) => [undefined, n] as const }
+      }
+    }
+    const { histories } = await run(Explorer.linearizable(scenario, { interruption: false }))
+    assert.isAbove(histories, 10)
+  })
+
   it("an operation that dies is no answer", async () => {
     const dies = Explorer.linearizable({
       make: Effect.succeed("it"),

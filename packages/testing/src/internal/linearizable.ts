@@ -173,6 +173,8 @@ export const linearizable = <System, State, Inputs, R = never>(
 
       const step = (fiber: number, cell: Cell): Effect.Effect<unknown, unknown, R> => {
         return Effect.withFiber((self) => {
+          // who went on because another was interrupted in the end
+          if (history.closed) return Effect.void
           engine.reachStep(self, nameOf(cell))
           if (cell._tag === "Interrupt") {
             const other = fibers[cell.fiber]

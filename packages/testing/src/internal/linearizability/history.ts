@@ -27,7 +27,8 @@ const pending: Outcome = { _tag: "Pending" }
 export class History {
   readonly calls: Array<Call> = []
   private time = 0
-  private closed = false
+  /** Nothing is recorded any more. */
+  closed = false
   /** Whether a fiber of the scenario is certain to be suspended. */
   private readonly isParked: (fiber: number) => boolean
 

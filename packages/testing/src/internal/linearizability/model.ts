@@ -23,8 +23,13 @@ export interface Operation<System, State, Input, R = never> {
   readonly request?: ((state: State, input: Input, id: number) => State) | undefined
   /** The answer, which has to equal that of `run`, and the state after it; `undefined` while it has to wait. */
   readonly respond: (state: State, input: Input, id: number) => readonly [output: unknown, state: State] | undefined
-  /** The request is withdrawn. Default: the state is left as it is. */
+  /** An interruption withdraws the request before it was answered. Default: the state is left as it is. */
   readonly cancel?: ((state: State, input: Input, id: number) => State) | undefined
+  /**
+   * An interruption came when the request had been answered and its caller did not know yet: what it was given goes
+   * back. Default: that does not happen.
+   */
+  readonly undo?: ((state: State, input: Input, id: number) => State) | undefined
   /**
    * What an interrupted operation may have done: nothing at all (`nothing`, the default: right for everything that
    * takes), or nothing or all of it (`either`).

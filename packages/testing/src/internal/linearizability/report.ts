@@ -40,8 +40,10 @@ const answer = (output: unknown): string => (output === undefined ? "ends" : `an
 
 const describeStep = ({ call, kind }: Step): string => {
   const name = callName(call.operation, call.input)
-  return kind === "respond" ? name : kind === "request" ? `${name} joins` : `${name} leaves`
+  return kind === "respond" ? name : `${name} ${deeds[kind]}`
 }
+
+const deeds = { request: "joins", cancel: "leaves", undo: "gives back" } as const
 
 const describeContradiction = (contradiction: Contradiction): string => {
   const { call } = contradiction

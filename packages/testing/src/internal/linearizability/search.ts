@@ -8,10 +8,10 @@ import * as Equal from "effect/Equal"
 import type { Call } from "./history.ts"
 import type { AnyOperation, Operations } from "./model.ts"
 
-/** How far an operation has come: not at all, requested, or done with. */
-type Progress = "none" | "requested" | "done"
+/** How far an operation has come: not at all, requested, answered but to be undone, or done with. */
+type Progress = "none" | "requested" | "answered" | "done"
 
-type StepKind = "request" | "respond" | "cancel"
+type StepKind = "request" | "respond" | "cancel" | "undo"
 
 export interface Step {
   readonly call: Call
@@ -51,7 +51,7 @@ export const explain = (
   const isFinished = (call: Call): boolean => {
     const at = progress[call.id]!
     if (at === "done") return true
-    if (call.outcome._tag === "Returned") return false
+    if (call.outcome._tag === "Returned" || at === "answered") return false
     if (at === "requested") return call.outcome._tag === "Pending"
     return operationOf(call).request === undefined || call.waited === Infinity
   }
@@ -71,9 +71,9 @@ export const explain = (
     if (known?.some((other) => Equal.equals(other, state)) === true) return false
 
     const deadline = Math.min(...calls.filter((call) => !isFinished(call)).map(latest))
-    const take = (call: Call, kind: StepKind, next: unknown): boolean => {
+    const take = (call: Call, kind: StepKind, next: unknown, after: Progress = "done"): boolean => {
       const before = progress[call.id]!
-      progress[call.id] = kind === "request" ? "requested" : "done"
+      progress[call.id] = after
       order.push({ call, kind })
       if (visit(next, Math.max(time, call.called))) return true
       order.pop()
@@ -87,11 +87,19 @@ export const explain = (
       const operation = operationOf(call)
       const { input, id, outcome } = call
       if (at === "none" && operation.request !== undefined) {
-        if (take(call, "request", operation.request(state, input, id))) return true
+        if (take(call, "request", operation.request(state, input, id), "requested")) return true
         continue
       }
       if (outcome._tag === "Interrupted") {
-        if (at === "requested" && take(call, "cancel", operation.cancel?.(state, input, id) ?? state)) return true
+        if (at === "answered") {
+          if (take(call, "undo", operation.undo!(state, input, id))) return true
+          continue
+        }
+        if (at === "requested") {
+          if (take(call, "cancel", operation.cancel?.(state, input, id) ?? state)) return true
+          const answer = operation.undo === undefined ? undefined : operation.respond(state, input, id)
+          if (answer !== undefined && take(call, "respond", answer[1], "answered")) return true
+        }
         if (operation.interrupted !== "either") continue
       }
       if (outcome._tag === "Pending") continue
