@@ -31,6 +31,14 @@ import {
   type Moment,
   type Scenario
 } from "./internal/interruptEverywhere.ts"
+import type { Operation } from "./internal/linearizability/model.ts"
+import {
+  LinearizabilityFailure,
+  linearizable,
+  type LinearizableOptions,
+  type LinearizableReport,
+  type LinearizableSpec
+} from "./internal/linearizable.ts"
 import type { Mode, Schedule } from "./internal/model.ts"
 import { formatReplay } from "./internal/replayString.ts"
 import { Runner, type RunResult } from "./internal/runner.ts"
@@ -53,6 +61,15 @@ export {
   type InterruptReport,
   type Moment,
   type Scenario
+}
+
+export {
+  LinearizabilityFailure,
+  linearizable,
+  type LinearizableOptions,
+  type LinearizableReport,
+  type LinearizableSpec,
+  type Operation
 }
 
 /**

@@ -79,6 +79,8 @@ export class Engine implements Scheduler.Scheduler, Point {
   private intervention: Intervention | undefined = undefined
   private epoch = 0
   private order = 0
+  /** Tasks that were begun. */
+  private turns = 0
   private limit = 0
   private fair = false
   private fairTurns = 0
@@ -131,7 +133,7 @@ export class Engine implements Scheduler.Scheduler, Point {
     this.records = []
     this.deviations = []
     this.diverged = false
-    this.points = this.steps = this.order = this.fairTurns = 0
+    this.points = this.steps = this.order = this.turns = this.fairTurns = 0
     this.limit = this.options.maxSteps
     this.fair = false
     this.current = this.task = this.lastScheduled = this.target = this.root = undefined
@@ -256,6 +258,11 @@ export class Engine implements Scheduler.Scheduler, Point {
   isReady(record: FiberRecord): boolean {
     return this.ready.continues(record)
   }
+  /** Whether a fiber is certain to be suspended: it has run, waits for more than its turn, and stands on nobody's stack. */
+  isParked(fiber: AnyFiber): boolean {
+    const record = this.recordOf(fiber)
+    return record !== undefined && !record.ended && record.turn !== this.turns && !this.isReady(record)
+  }
   recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
     if (fiber === undefined) return undefined
     return this.current?.fiber === fiber ? this.current : this.byFiber.get(fiber)
@@ -297,6 +304,7 @@ export class Engine implements Scheduler.Scheduler, Point {
       this.ready.begin(task)
     }
     this.task = task
+    this.turns++
     this.fresh = true
     task.run()
     this.rest()
@@ -372,6 +380,7 @@ export class Engine implements Scheduler.Scheduler, Point {
       }
     }
     this.current = record
+    record.turn = this.turns
     this.recorder?.enters(record)
     return record
   }

@@ -41,6 +41,8 @@ export class FiberRecord {
   skip = 0
   /** The scheduler made it yield; the task that continues it is about to be scheduled. */
   forced = false
+  /** The task of its last slice, counted by the engine. */
+  turn = 0
   /** This slice began on the stack of another fiber or of a task that resumes several. */
   resumed = false
   /** This slice runs on the stack of a fiber that goes on after it. */
