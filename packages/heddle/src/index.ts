@@ -1,5 +1,6 @@
 /**
  * @since 0.1.0
  */
+export * as Deadline from "./Deadline.ts"
 export * as Pipeline from "./Pipeline.ts"
 export * as WeightedSemaphore from "./WeightedSemaphore.ts"
