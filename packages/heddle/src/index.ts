@@ -3,4 +3,5 @@
  */
 export * as Deadline from "./Deadline.ts"
 export * as Pipeline from "./Pipeline.ts"
+export * as RetryBudget from "./RetryBudget.ts"
 export * as WeightedSemaphore from "./WeightedSemaphore.ts"
