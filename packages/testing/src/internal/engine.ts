@@ -165,7 +165,8 @@ export class Engine implements Scheduler.Scheduler, Point {
           if (this.observations.starvation !== undefined) return "starved"
           if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(1)
           this.intervention?.betweenTasks()
-          this.dispatch()
+          // whom that interrupted may have been the last that was ready
+          if (this.ready.size > 0) this.dispatch()
         }
         if (this.exit !== undefined) return "ended"
         if (this.intervention?.betweenTasks() === true) continue
