@@ -30,10 +30,13 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
  * that do not exist yet have their place already.
  */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/defect", "internal/children", "internal/grpcTimeout", "internal/effectLast"],
-  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
+  ["internal/defect", "internal/children", "internal/grpcTimeout", "internal/effectLast", "internal/cursor"],
+  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline", "internal/policy"],
   ["RateLimit", "AdaptiveLimit"],
-  ["internal/permits", "internal/results", "internal/region", "internal/budget"],
+  ["internal/permits", "internal/results", "internal/region", "internal/budget", "internal/slots", "internal/tally"],
+  ["internal/tasks"],
+  ["internal/group", "internal/forEach"],
+  ["internal/groupForms"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]
@@ -45,5 +48,7 @@ export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/stage", "Pipeline"],
   ["internal/results", "internal/stage"],
   ["internal/region", "Deadline"],
-  ["internal/grpcTimeout", "Deadline"]
+  ["internal/grpcTimeout", "Deadline"],
+  ["internal/forEach", "internal/groupForms"],
+  ["internal/groupForms", "ErrorGroup"]
 ])

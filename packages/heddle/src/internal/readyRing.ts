@@ -32,7 +32,13 @@ export class ReadyRing {
 
   constructor(scheduler: Scheduler) {
     this.scheduler = scheduler
-    this.dispatcher = scheduler.makeDispatcher()
+    this.dispatcher = this.currentDispatcher() ?? scheduler.makeDispatcher()
+  }
+
+  /** That of the fiber that runs now, if it is one of this scheduler's. */
+  private currentDispatcher(): SchedulerDispatcher | undefined {
+    const fiber = Fiber.getCurrent()
+    return fiber?.cache.scheduler === this.scheduler ? fiber.currentDispatcher : undefined
   }
 
   /** Has `resume(effect)` called soon, behind all earlier ones, never on the caller's stack. */
@@ -49,8 +55,7 @@ export class ReadyRing {
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
-    const fiber = Fiber.getCurrent()
-    if (fiber?.cache.scheduler === this.scheduler) this.dispatcher = fiber.currentDispatcher
+    this.dispatcher = this.currentDispatcher() ?? this.dispatcher
     this.dispatcher.scheduleTask(this.flush, 0)
   }
 
