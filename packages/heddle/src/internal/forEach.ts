@@ -167,7 +167,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
       this.turnScheduled = false
       this.budget = elementsPerTurn
       this.pump()
-      this.settle()
+      this.settle("in a task")
     }, 0)
   }
 

@@ -13,12 +13,17 @@ import type { StopReason, Tally } from "./tally.ts"
 const deepest = 16
 let depth = 0
 
+interface Waiter {
+  readonly until: () => boolean
+  readonly wake: (where: "on a stack" | "in a task") => void
+}
+
 export abstract class Tasks<A, E> {
   readonly tally: Tally<A, E>
   readonly running = new Set<Fiber.Fiber<unknown, unknown>>()
   /** The fiber in whose name tasks are interrupted. */
   private readonly owner: Fiber.Fiber<unknown, unknown>
-  private readonly waiters = new Set<{ readonly until: () => boolean; readonly wake: () => void }>()
+  private readonly waiters = new Set<Waiter>()
 
   constructor(tally: Tally<A, E>, owner: Fiber.Fiber<unknown, unknown>) {
     this.tally = tally
@@ -73,11 +78,12 @@ export abstract class Tasks<A, E> {
     for (const fiber of this.running) this.interrupt(fiber)
   }
 
-  protected settle(): void {
+  /** Wakes who waits for what has come: on the ready ring, unless this is a task of the scheduler and nobody's stack. */
+  protected settle(where: "on a stack" | "in a task" = "on a stack"): void {
     for (const waiter of this.waiters) {
       if (!waiter.until()) continue
       this.waiters.delete(waiter)
-      waiter.wake()
+      waiter.wake(where)
     }
   }
 
@@ -95,7 +101,8 @@ export abstract class Tasks<A, E> {
       begin?.()
       if (until()) return resume(next)
       const ring = readyRing(scheduler)
-      const waiter = { until, wake: () => ring.push(resume, next) }
+      const wake: Waiter["wake"] = (where) => (where === "in a task" ? resume(next) : ring.push(resume, next))
+      const waiter = { until, wake }
       this.waiters.add(waiter)
       return Effect.suspend(() => {
         this.waiters.delete(waiter)
