@@ -30,11 +30,11 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
  * that do not exist yet have their place already.
  */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/defect", "internal/children", "internal/grpcTimeout", "internal/effectLast", "internal/cursor"],
+  ["internal/defect", "internal/children", "internal/grpcTimeout", "internal/effectLast", "internal/cursor", "internal/readiness"],
   ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline", "internal/policy"],
   ["RateLimit", "AdaptiveLimit"],
-  ["internal/permits", "internal/results", "internal/region", "internal/budget", "internal/slots", "internal/tally"],
-  ["internal/tasks"],
+  ["internal/permits", "internal/results", "internal/region", "internal/budget", "internal/slots", "internal/tally", "internal/selection"],
+  ["internal/tasks", "internal/branch"],
   ["internal/group", "internal/forEach"],
   ["internal/groupForms"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
@@ -50,5 +50,7 @@ export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/region", "Deadline"],
   ["internal/grpcTimeout", "Deadline"],
   ["internal/forEach", "internal/groupForms"],
-  ["internal/groupForms", "ErrorGroup"]
+  ["internal/groupForms", "ErrorGroup"],
+  ["internal/readiness", "Select"],
+  ["internal/branch", "Select"]
 ])

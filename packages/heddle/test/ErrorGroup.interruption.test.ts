@@ -10,7 +10,7 @@ import * as ErrorGroup from "../src/ErrorGroup.ts"
 
 const { all, forEach, go, goIfAvailable, make, run, setConcurrency, stats, wait } = ErrorGroup
 
-const budgets = [3, 4, 5, 6, 7, 9, 12, 64]
+const budgets = [3, 4, 5, 6, 9, 64]
 
 const yields = (count: number) => Effect.replicateEffect(Effect.yieldNow, count, { discard: true })
 
