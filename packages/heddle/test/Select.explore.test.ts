@@ -28,9 +28,11 @@ const produce = ([a, b]: Two) =>
 
 const leftIn = (queues: Two) => Effect.map(Effect.forEach(queues, Queue.clear), (left) => left.flat())
 
+const ascending = (a: number, b: number) => a - b
+
 /** Where every element is in the end: taken by a consumer, or still in its queue. */
 const allThere = (taken: ReadonlyArray<number>, left: ReadonlyArray<number>) =>
-  assert.deepStrictEqual([...taken, ...left].toSorted(), [1, 2, 3, 4])
+  assert.deepStrictEqual([...taken, ...left].toSorted(ascending), [1, 2, 3, 4])
 
 /** Two consumers, one of which is interrupted somewhere. */
 const consumers = (capacity: number, take: (queues: Two) => Effect.Effect<number>) =>

@@ -78,7 +78,10 @@ const foundOnce = (name: string, { after, before, target }: Selecting) =>
               ...(yield* Queue.clear(b)),
               ...(yield* PubSub.takeUpTo(messages, Infinity))
             ]
-            assert.deepStrictEqual([...taken, ...left].filter((n) => n > 0).toSorted(), [1, 2, 3])
+            assert.deepStrictEqual(
+              [...taken, ...left].filter((n) => n > 0).toSorted((a, b) => a - b),
+              [1, 2, 3]
+            )
             assert.deepStrictEqual(yield* WeightedSemaphore.stats(sem), whole)
             assert.strictEqual(messages.subscribers.size, 0)
             yield* Scope.close(scope, Exit.void)

@@ -59,8 +59,10 @@ test("a handler of failures takes them out", () => {
 })
 
 test("first gives the union", () => {
-  expectTypeOf(first([queue(numbers, store), queue(lines), timer("1 second", () => give)])).toEqualTypeOf<
-    Effect.Effect<"stored" | string | "given", "disk full" | "io" | Cause.Done | "eg", Database | Cache>
+  expectTypeOf(
+    first([queue(numbers, store), queue(lines, (line) => Effect.succeed(line.length)), timer("1 second", () => give)])
+  ).toEqualTypeOf<
+    Effect.Effect<"stored" | number | "given", "disk full" | "io" | Cause.Done | "eg", Database | Cache>
   >()
   expectTypeOf(first([queue(numbers)], { otherwise: give })).toEqualTypeOf<
     Effect.Effect<number | "given", "eg", Cache>
