@@ -257,8 +257,8 @@ export const all: {
  * or the results in the order of the elements with `collect: true`; or what the policy says, as in `all`.
  *
  * A source that fails, throws or rejects ends like an element that does; what an iterable throws and an async iterable
- * rejects with is a defect (`Stream.fromAsyncIterable` makes it a typed error). After 2,048 elements that did not suspend
- * the event loop has its turn.
+ * rejects with is a defect (`Stream.fromAsyncIterable` makes it a typed error). After every 1,024 elements the
+ * event loop has its turn.
  *
  * @example
  * ```ts import.meta.vitest

@@ -28,11 +28,14 @@ export interface Config<A, B, E, R> {
   readonly limit?: Effect.Effect<void> | undefined
 }
 
-/** How many elements may be claimed without giving the event loop its turn. */
-const elementsPerTurn = 2048
+/** How many elements may be claimed without giving the event loop its turn; less than a fiber's time slice. */
+const elementsPerTurn = 1024
 
-/** How many elements a worker runs before another takes its place: so many do not cost its fiber its time slice. */
-const elementsPerWorker = 512
+/** A quarter of the cost of `Exit.isExit`. What it does not recognise gets a fiber. */
+const isSuccess = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effect<A, E, R> & Exit.Success<A> =>
+  Object.getPrototypeOf(effect) === successPrototype
+
+const successPrototype: unknown = Object.getPrototypeOf(Exit.void)
 
 const none = -1
 
@@ -40,7 +43,6 @@ const none = -1
 class Worker<B, E, R> {
   /** The element that runs. */
   task: number = none
-  left = elementsPerWorker
   readonly loop: Effect.Effect<void, E, R>
 
   constructor(
@@ -73,7 +75,8 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
       name: undefined,
       label: ""
     })
-    const config = { f: () => Effect.never, concurrency: 1, isolated: true, tally }
+    // as a double: a field that has only ever been a small integer has a class of its own
+    const config = { f: () => Effect.never, concurrency: Infinity, isolated: true, tally }
     const engine = new ForEach<unknown, never, never, never>(config, cursor, Effect.runFork(Effect.void))
     return [
       engine,
@@ -93,6 +96,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   private readonly parent: Fiber.Fiber<unknown, unknown>
   private readonly runFork: <C, E2>(effect: Effect.Effect<C, E2, R>) => Fiber.Fiber<C, E2>
   private claimed = 0
+  private task: number = none
   /** The source has no more elements, or has failed. */
   private exhausted = false
   /** The source has none at the moment. */
@@ -172,33 +176,28 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   }
 
   private startElements(): void {
-    const { concurrency, running, tally } = this
-    while (tally.stopped === undefined && running.size < concurrency) {
-      if (this.budget <= 0) return this.scheduleTurn()
-      const element = this.claim()
-      if (element === end) return
-      const task = this.claimed++
-      const effect = this.effectOf(element, task)
-      const fiber = Exit.isExit(effect) ? undefined : this.runFork(effect)
-      const exit = fiber === undefined ? (effect as Exit.Exit<B, E>) : fiber.pollUnsafe()
-      if (exit !== undefined) this.record(task, exit)
-      else if (fiber !== undefined) {
-        this.follow(fiber, (exit) => {
-          this.record(task, exit)
-          this.pump()
-        })
-      }
+    const { concurrency, running } = this
+    while (running.size < concurrency) {
+      const effect = this.claim()
+      if (effect === undefined) return
+      this.startElement(this.task, effect)
     }
   }
 
+  private startElement(task: number, effect: Effect.Effect<B, E, R>): void {
+    const fiber = this.runFork(effect)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return this.record(task, exit)
+    this.follow(fiber, (exit) => {
+      this.record(task, exit)
+      this.pump()
+    })
+  }
+
   private startWorkers(): void {
-    const { concurrency, running, tally } = this
-    while (tally.stopped === undefined && running.size < concurrency && !this.exhausted && !this.starved) {
-      if (this.budget <= 0) return this.scheduleTurn()
-      const worker = new Worker<B, E, R>(
-        (worker) => this.claimFor(worker),
-        (task, value) => this.succeed(task, value)
-      )
+    const { concurrency, running } = this
+    while (running.size < concurrency && this.mayClaim()) {
+      const worker = new Worker<B, E, R>(this.claimFor, this.succeed)
       this.follow(this.runFork(worker.loop), (exit) => {
         if (exit._tag === "Failure" && worker.task !== none) this.record(worker.task, Exit.failCause(exit.cause))
         this.pump()
@@ -206,41 +205,49 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
     }
   }
 
-  /** The next element that has to run. */
-  private claimFor(worker: Worker<B, E, R>): Effect.Effect<B, E, R> | undefined {
-    while (this.tally.stopped === undefined && worker.left > 0) {
-      worker.left--
-      const element = this.claim()
+  private readonly claimFor = (worker: Worker<B, E, R>): Effect.Effect<B, E, R> | undefined => {
+    const effect = this.claim()
+    if (effect !== undefined) worker.task = this.task
+    return effect
+  }
+
+  private readonly succeed = (task: number, value: B): void => {
+    if (this.tally.succeed(task, value)) this.interruptAll()
+  }
+
+  private mayClaim(): boolean {
+    if (this.tally.stopped !== undefined || this.exhausted || this.starved) return false
+    if (this.budget <= 0) this.scheduleTurn()
+    return this.budget > 0
+  }
+
+  /** The next element that has to run, whose number is then `task`; those that are finished have been taken down. */
+  private claim(): Effect.Effect<B, E, R> | undefined {
+    while (this.mayClaim()) {
+      const element = this.next()
       if (element === end) return undefined
+      this.budget--
       const task = this.claimed++
       const effect = this.effectOf(element, task)
-      if (!Exit.isExit(effect)) {
-        worker.task = task
+      if (!isSuccess(effect)) {
+        this.task = task
         return effect
       }
-      this.record(task, effect as Exit.Exit<B, E>)
+      this.succeed(task, effect.value)
     }
     return undefined
   }
 
-  private succeed(task: number, value: B): void {
-    if (this.tally.succeed(task, value)) this.interruptAll()
-  }
-
-  private claim(): A | typeof end {
+  private next(): A | typeof end {
     try {
       const element = this.cursor.next()
-      if (element === pending) {
-        this.starved = true
-        return end
-      }
       if (element === end) this.exhausted = true
-      else this.budget--
-      return element
+      if (element !== pending) return element
+      this.starved = true
     } catch (defect) {
       this.failSource(Cause.die(defect))
-      return end
     }
+    return end
   }
 
   private failSource(cause: Cause.Cause<E>): void {

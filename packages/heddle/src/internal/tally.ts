@@ -176,6 +176,7 @@ export class Tally<A, E> {
 
   /** False if there is nothing to keep but that the group interrupted it. */
   private keepFailure(task: number, { reasons }: Cause.Cause<E>): boolean {
+    if (this.stopped !== undefined && reasons.every(Cause.isInterruptReason)) return false
     const dies = reasons.filter(Cause.isDieReason)
     if (this.stopped === undefined) {
       const others = reasons.filter((reason) => !Cause.isDieReason(reason))
