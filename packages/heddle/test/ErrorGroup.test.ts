@@ -194,9 +194,11 @@ describe("causes", () => {
     Effect.gen(function* () {
       const seen: Array<unknown> = []
       const watching = Effect.onExit(Effect.never, (exit) =>
-        Effect.sync(() =>
-          seen.push(Option.getOrUndefined(ErrorGroup.stopReason(Exit.isFailure(exit) ? exit.cause : Cause.empty)))
-        )
+        Effect.sync(() => {
+          const reason = ErrorGroup.stopReason(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+          const { cause, ...rest } = Option.getOrThrow(reason)
+          seen.push({ ...rest, error: cause === undefined ? undefined : Cause.squash(cause) })
+        })
       )
       yield* ended(all([watching, Effect.fail("boom")], { name: "fetch" }))
       yield* ended(all([watching, Effect.succeed(1)], { policy: firstSuccess }))
@@ -204,10 +206,10 @@ describe("causes", () => {
       yield* Fiber.interrupt(fiber)
       yield* Effect.scoped(Effect.flatMap(make({ name: "scoped" }), (group) => go(group, watching)))
       assert.deepStrictEqual(seen, [
-        { group: "fetch", because: "failure", task: 1, cause: Cause.fail("boom") },
-        { group: undefined, because: "success", task: 1, cause: undefined },
-        { group: undefined, because: "interruption", task: undefined, cause: undefined },
-        { group: "scoped", because: "closed", task: undefined, cause: undefined }
+        { group: "fetch", because: "failure", task: 1, error: "boom" },
+        { group: undefined, because: "success", task: 1, error: undefined },
+        { group: undefined, because: "interruption", task: undefined, error: undefined },
+        { group: "scoped", because: "closed", task: undefined, error: undefined }
       ])
       assert.deepStrictEqual(ErrorGroup.stopReason(Cause.interrupt(1)), Option.none())
     })
