@@ -1,4 +1,3 @@
-import * as Clock from "effect/Clock"
 /**
  * Runs an effect under a scheduler and a clock that own every choice.
  *
@@ -6,6 +5,7 @@ import * as Clock from "effect/Clock"
  * `shouldYield`, so that what is not preempted costs next to nothing. One engine makes many runs, one after the other;
  * what is left of an earlier run (a fiber that a promise resumes too late) finds itself stopped at its next operation.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -13,11 +13,13 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 
+import { Choices } from "./choices.ts"
+import { type AnyFiber, FiberRecord, Fibers } from "./fibers.ts"
 import type { Intervention } from "./intervention.ts"
-import { type AnyFiber, type Deviation, FiberRecord, type Mode, type PointKind } from "./model.ts"
+import type { Mode, PointKind } from "./model.ts"
 import { Observations } from "./observations.ts"
 import { Dispatcher, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
-import type { Point, RunFacts, Search } from "./search.ts"
+import type { RunFacts, Search } from "./search.ts"
 import { RandomStream } from "./seeded.ts"
 import { VirtualClock } from "./virtualClock.ts"
 
@@ -51,7 +53,7 @@ const firstPreemptible: Readonly<Record<Mode, number>> = { stock: Infinity, resu
 const fairOperations = 32
 const fairTasks = 64
 
-export class Engine implements Scheduler.Scheduler, Point {
+export class Engine implements Scheduler.Scheduler {
   readonly executionMode = "async" as const
   readonly options: EngineOptions
   readonly observations = new Observations()
@@ -61,21 +63,15 @@ export class Engine implements Scheduler.Scheduler, Point {
   onOutside: (() => void) | undefined = undefined
   recorder: Recorder | undefined = undefined
 
-  kind: PointKind = "dispatch"
-  points = 0
+  readonly choices: Choices
   steps = 0
-  deviations: Array<Deviation> = []
-  /** A deviation could not be taken: the run was not what its schedule was made from. */
-  diverged = false
-  records: Array<FiberRecord> = []
   root: Fiber.Fiber<unknown, unknown> | undefined = undefined
   current: FiberRecord | undefined = undefined
 
   private readonly ready: ReadyQueue
-  private readonly byFiber = new Map<AnyFiber, FiberRecord>()
+  private readonly fibers = new Fibers()
   private readonly firstPreemptible: number
   private readonly resumes: boolean
-  private search: Search = defaults
   private intervention: Intervention | undefined = undefined
   private epoch = 0
   private order = 0
@@ -93,6 +89,7 @@ export class Engine implements Scheduler.Scheduler, Point {
   constructor(options: EngineOptions) {
     this.options = options
     this.ready = new ReadyQueue(eligibleIn[options.mode])
+    this.choices = new Choices(this.ready)
     this.firstPreemptible = firstPreemptible[options.mode]
     this.resumes = options.mode !== "stock"
     this.clock = new VirtualClock({
@@ -127,15 +124,12 @@ export class Engine implements Scheduler.Scheduler, Point {
     this.clock.reset()
     this.random.reset(plan.seed)
     this.observations.reset()
-    this.byFiber.clear()
-    this.records = []
-    this.deviations = []
-    this.diverged = false
-    this.points = this.steps = this.order = this.fairTurns = 0
+    this.fibers.reset()
+    this.choices.begin(plan.search)
+    this.steps = this.order = this.fairTurns = 0
     this.limit = this.options.maxSteps
     this.fair = false
     this.current = this.task = this.lastScheduled = this.target = this.root = undefined
-    this.search = plan.search
     this.intervention = plan.intervention
     this.intervention?.begins()
     this.fresh = true
@@ -177,8 +171,12 @@ export class Engine implements Scheduler.Scheduler, Point {
   get exit(): Exit.Exit<unknown, unknown> | undefined {
     return this.root?.pollUnsafe()
   }
+  get records(): ReadonlyArray<FiberRecord> {
+    return this.fibers.records
+  }
   get facts(): RunFacts {
-    return { points: this.points, fibers: this.records.length, schedule: this.deviations }
+    const { deviations, points } = this.choices
+    return { points, fibers: this.records.length, schedule: deviations }
   }
 
   /** A choice between `alternatives` values, by the strategy. */
@@ -242,29 +240,17 @@ export class Engine implements Scheduler.Scheduler, Point {
     )
   }
 
-  keyOf(index: number): number {
-    const running = this.kind === "preemption" || this.kind === "resume"
-    if (running && index === 0) return this.current?.key ?? 0
-    return this.ready.at(running ? index - 1 : index)?.key ?? 0
-  }
-  hasYielded(index: number): boolean {
-    const running = this.kind === "preemption" || this.kind === "resume"
-    if (running && index === 0) return false
-    return this.ready.at(running ? index - 1 : index)?.yielded ?? false
-  }
   /** Whether a fiber waits for nothing but its turn. */
   isReady(record: FiberRecord): boolean {
     return this.ready.continues(record)
   }
   recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
     if (fiber === undefined) return undefined
-    return this.current?.fiber === fiber ? this.current : this.byFiber.get(fiber)
+    return this.current?.fiber === fiber ? this.current : this.fibers.get(fiber)
   }
 
-  /** Fibers have rising numbers, and the root is the first of its run. */
   private isStale(fiber: AnyFiber | undefined): boolean {
-    const first = this.records[0]
-    return fiber !== undefined && first !== undefined && fiber.id < first.fiber.id && fiber.cache.scheduler === this
+    return fiber !== undefined && fiber.cache.scheduler === this && this.fibers.predates(fiber)
   }
 
   private enqueue(dispatcher: Dispatcher, run: () => void, priority: number, owner: FiberRecord | undefined): Task {
@@ -309,19 +295,8 @@ export class Engine implements Scheduler.Scheduler, Point {
     this.fresh = false
   }
 
-  /** The strategy's choice, by default in fair order. */
   private decide(alternatives: number, kind: PointKind): number {
-    if (this.fair) return 0
-    this.kind = kind
-    const wanted = this.search.choose(alternatives, this)
-    const point = this.points++
-    if (wanted <= 0) return 0
-    if (wanted >= alternatives) {
-      this.diverged = true
-      return 0
-    }
-    this.deviations.push({ point, alternative: wanted })
-    return wanted
+    return this.fair ? 0 : this.choices.decide(alternatives, kind, this.current)
   }
 
   private preempt(record: FiberRecord): true {
@@ -345,7 +320,7 @@ export class Engine implements Scheduler.Scheduler, Point {
   /** A fiber begins a slice (at its first operation), or goes on after another on its stack. */
   private enter(fiber: AnyFiber, operation: number): FiberRecord | undefined {
     this.settle()
-    let record = this.byFiber.get(fiber)
+    let record = this.fibers.get(fiber)
     const { current: below, task } = this
     if (operation === 1 || record === undefined) {
       if (record === undefined && this.isStale(fiber)) return undefined
@@ -382,8 +357,7 @@ export class Engine implements Scheduler.Scheduler, Point {
       forkedAt: task?.order ?? this.order,
       forkedIn: task === undefined ? parent?.step : task.doing
     })
-    this.byFiber.set(fiber, record)
-    this.records.push(record)
+    this.fibers.add(record)
     return record
   }
 }
@@ -394,5 +368,3 @@ export class Engine implements Scheduler.Scheduler, Point {
  */
 const parentOf = (below: FiberRecord | undefined): FiberRecord | undefined =>
   below?.immediate === true ? below.parent : below
-
-const defaults: Search = { next: () => undefined, choose: () => 0, done: () => {} }

@@ -5,7 +5,8 @@
  */
 import type { SchedulerDispatcher } from "effect/Scheduler"
 
-import type { FiberRecord, Mode } from "./model.ts"
+import type { FiberRecord } from "./fibers.ts"
+import type { Mode } from "./model.ts"
 
 export interface Task {
   readonly run: () => void

@@ -6,8 +6,9 @@ import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 
 import { Engine, type Recorder, type Stop } from "./engine.ts"
+import { fiberNames } from "./fiberNames.ts"
 import type { Intervention } from "./intervention.ts"
-import { fiberNames, type Mode } from "./model.ts"
+import type { Mode } from "./model.ts"
 import { leavesPending, waitForOutside } from "./outside.ts"
 import type { RunFacts, Search } from "./search.ts"
 import { replaySearch } from "./strategies/replay.ts"
@@ -158,7 +159,7 @@ export class Runner {
         if (engine.records.some(({ outside }) => outside)) return "outside"
         if (!patient) return trace?.atRest ?? "quiescent"
         // the same once more, without a turn of the event loop: what is pending then is its own
-        const search = replaySearch(engine.deviations, seed)
+        const search = replaySearch(engine.choices.deviations, seed)
         search.next()
         let stop: Stop = "quiescent"
         const pending = leavesPending(() => {
@@ -192,7 +193,7 @@ export class Runner {
       throw new Error("maxBypass counts who is overtaken at an Explorer.step, and the program has none")
     }
     const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, nameOperation })
-    return { verdict, exit: engine.exit, seed, facts: engine.facts, diverged: engine.diverged }
+    return { verdict, exit: engine.exit, seed, facts: engine.facts, diverged: engine.choices.diverged }
   }
 }
 

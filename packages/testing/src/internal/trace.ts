@@ -5,7 +5,8 @@
 import type * as Context from "effect/Context"
 import type * as Tracer from "effect/Tracer"
 
-import { type FiberRecord, fiberNames } from "./model.ts"
+import { fiberNames } from "./fiberNames.ts"
+import type { FiberRecord } from "./fibers.ts"
 import { namingTracer } from "./operationName.ts"
 import type { Trace } from "./runner.ts"
 

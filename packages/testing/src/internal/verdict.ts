@@ -3,7 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 
 import type { Engine, Stop } from "./engine.ts"
-import { type FiberRecord, fiberNames } from "./model.ts"
+import { fiberNames } from "./fiberNames.ts"
+import type { FiberRecord } from "./fibers.ts"
 
 /** A fiber that had not ended, and what is known of it. */
 interface Waiting {

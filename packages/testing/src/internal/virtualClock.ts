@@ -3,7 +3,7 @@ import type { Clock } from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
-import type { FiberRecord } from "./model.ts"
+import type { FiberRecord } from "./fibers.ts"
 
 export interface Sleeper {
   readonly at: number
