@@ -14,7 +14,7 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 
 import { Choices } from "./choices.ts"
-import { type AnyFiber, FiberRecord, Fibers } from "./fibers.ts"
+import { type AnyFiber, FiberRecord, Fibers, nextFiberId } from "./fibers.ts"
 import type { Intervention } from "./intervention.ts"
 import type { Mode, PointKind } from "./model.ts"
 import { Observations } from "./observations.ts"
@@ -36,6 +36,15 @@ export interface Recorder {
   readonly enters: (record: FiberRecord) => void
   readonly preempted: (record: FiberRecord) => void
   readonly steps: (record: FiberRecord, name: string) => void
+}
+
+/** A fiber that gave way when nobody was ready: only what it runs inside of could go on. */
+interface GaveWay {
+  readonly record: FiberRecord
+  readonly below: FiberRecord | undefined
+  readonly steps: number
+  /** That of the task which continues it. */
+  readonly order: number
 }
 
 /** Why a run cannot go on by itself. */
@@ -72,6 +81,8 @@ export class Engine implements Scheduler.Scheduler {
   private readonly fibers = new Fibers()
   private readonly firstPreemptible: number
   private readonly resumes: boolean
+  /** A fiber that is started by whoever forks it may be preempted before its first operation. */
+  private readonly startsLater: boolean
   private intervention: Intervention | undefined = undefined
   private epoch = 0
   private order = 0
@@ -83,8 +94,13 @@ export class Engine implements Scheduler.Scheduler {
   private task: Task | undefined = undefined
   private fresh = false
   private lastScheduled: Task | undefined = undefined
+  /** The number of a fiber that was made when a task was scheduled last. */
+  private newestScheduled = 0
   /** Whom the preempted fiber was preempted for. */
   private target: Task | undefined = undefined
+  private gaveWay: GaveWay | undefined = undefined
+  /** The last deviation has changed nothing. */
+  private redundant = false
 
   constructor(options: EngineOptions) {
     this.options = options
@@ -92,12 +108,12 @@ export class Engine implements Scheduler.Scheduler {
     this.choices = new Choices(this.ready)
     this.firstPreemptible = firstPreemptible[options.mode]
     this.resumes = options.mode !== "stock"
+    this.startsLater = this.firstPreemptible === 1
     this.clock = new VirtualClock({
       running: () => this.recordOf(Fiber.getCurrent()),
       due: ({ fiber, wake }) => {
         const task = this.enqueue(this.makeDispatcher(), wake, 0, undefined)
-        task.fiber = fiber
-        if (fiber !== undefined) task.key = fiber.key
+        if (fiber !== undefined) this.continues(task, fiber)
       },
       gone: ({ wake }) => this.ready.removeRun(wake)
     })
@@ -128,8 +144,8 @@ export class Engine implements Scheduler.Scheduler {
     this.choices.begin(plan.search)
     this.steps = this.order = this.fairTurns = 0
     this.limit = this.options.maxSteps
-    this.fair = false
-    this.current = this.task = this.lastScheduled = this.target = this.root = undefined
+    this.fair = this.redundant = false
+    this.current = this.task = this.lastScheduled = this.target = this.gaveWay = this.root = undefined
     this.intervention = plan.intervention
     this.intervention?.begins()
     this.fresh = true
@@ -176,7 +192,7 @@ export class Engine implements Scheduler.Scheduler {
   }
   get facts(): RunFacts {
     const { deviations, points } = this.choices
-    return { points, fibers: this.records.length, schedule: deviations }
+    return { points, fibers: this.records.length, schedule: deviations, redundant: this.redundant }
   }
 
   /** A choice between `alternatives` values, by the strategy. */
@@ -210,10 +226,12 @@ export class Engine implements Scheduler.Scheduler {
     const postponable = record.resumed && operation === 1 && this.resumes
     if (!postponable && operation < this.firstPreemptible) return false
     if (this.fair) return operation >= fairOperations && this.preempt(record)
-    if (postponable || record.nested) {
+    const others = this.ready.alternatives()
+    if (record.nested) {
+      // what it runs inside of goes on first, and may make others ready: who is next is another choice
       if (this.decide(2, postponable ? "resume" : "preemption") === 0) return false
+      if (others === 0) this.gaveWay = { record, below: record.below, steps: this.steps, order: this.order + 1 }
     } else {
-      const others = this.ready.alternatives()
       if (others === 0) return false
       const choice = this.decide(others + 1, "preemption")
       if (choice === 0) return false
@@ -228,7 +246,8 @@ export class Engine implements Scheduler.Scheduler {
       (dispatcher, run, priority) => {
         // what is left of an earlier run stays where it is
         if (epoch !== this.epoch || this.isStale(Fiber.getCurrent())) return
-        this.enqueue(dispatcher, run, priority, this.recordOf(Fiber.getCurrent()))
+        const task = this.enqueue(dispatcher, run, priority, this.recordOf(Fiber.getCurrent()))
+        if (this.startsLater && !task.forced) this.newestScheduled = nextFiberId()
         if (!this.looping) this.onOutside?.()
       },
       (dispatcher) => {
@@ -242,7 +261,7 @@ export class Engine implements Scheduler.Scheduler {
 
   /** Whether a fiber waits for nothing but its turn. */
   isReady(record: FiberRecord): boolean {
-    return this.ready.continues(record)
+    return record.continuation !== undefined
   }
   recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
     if (fiber === undefined) return undefined
@@ -255,7 +274,6 @@ export class Engine implements Scheduler.Scheduler {
 
   private enqueue(dispatcher: Dispatcher, run: () => void, priority: number, owner: FiberRecord | undefined): Task {
     const forced = owner?.forced === true
-    if (forced) owner.forced = false
     const order = ++this.order
     const task: Task = {
       run,
@@ -265,13 +283,24 @@ export class Engine implements Scheduler.Scheduler {
       step: this.steps,
       order,
       doing: owner?.step,
-      fiber: forced ? owner : undefined,
-      key: forced ? owner.key : order,
+      fiber: undefined,
+      forced,
+      key: order,
       yielded: false
     }
     this.ready.add(task)
     this.lastScheduled = task
+    if (forced) {
+      owner.forced = false
+      this.continues(task, owner)
+    }
     return task
+  }
+
+  private continues(task: Task, record: FiberRecord): void {
+    task.fiber = record
+    task.key = record.key
+    record.continuation = task
   }
 
   private dispatch(): void {
@@ -282,10 +311,18 @@ export class Engine implements Scheduler.Scheduler {
       task = this.ready.at(alternatives < 2 ? 0 : this.decide(alternatives, "dispatch"))!
       this.ready.begin(task)
     }
+    if (this.gaveWay !== undefined) this.noteRedundant(this.gaveWay, task)
     this.task = task
     this.fresh = true
     task.run()
     this.rest()
+  }
+
+  /** A fiber gave way, and is next: as if it had not, where nothing has happened since. */
+  private noteRedundant({ below, order, record, steps }: GaveWay, task: Task): void {
+    this.gaveWay = undefined
+    if (task.fiber !== record || this.order !== order || this.steps !== steps) return
+    if (below?.ended !== true) this.redundant = true
   }
 
   /** No fiber runs. */
@@ -300,8 +337,6 @@ export class Engine implements Scheduler.Scheduler {
   }
 
   private preempt(record: FiberRecord): true {
-    // its next slice begins with two operations that stand where this one did
-    record.skip = 2
     record.forced = true
     this.recorder?.preempted(record)
     return true
@@ -312,43 +347,52 @@ export class Engine implements Scheduler.Scheduler {
     const { current, lastScheduled: task } = this
     if (task === undefined || task.fiber !== undefined || current === undefined) return
     if (task.owner !== current || task.step !== this.steps || current.ended) return
-    task.fiber = current
-    task.key = current.key
+    this.continues(task, current)
     task.yielded = true
   }
 
   /** A fiber begins a slice (at its first operation), or goes on after another on its stack. */
   private enter(fiber: AnyFiber, operation: number): FiberRecord | undefined {
     this.settle()
-    let record = this.fibers.get(fiber)
-    const { current: below, task } = this
-    if (operation === 1 || record === undefined) {
-      if (record === undefined && this.isStale(fiber)) return undefined
-      const started = this.fresh
-      const isNew = record === undefined
-      record ??= this.register(fiber, started ? task : undefined, started ? task?.owner : parentOf(below))
-      const direct = started && (isNew || task?.fiber === record || task?.owner === record)
-      record.resumed = !isNew && !direct
-      record.nested = below !== undefined && below !== record && !below.ended
-      record.forced = false
-      // to switch away from a fiber that was switched to this instant is another choice of what to switch to
-      if (!direct) record.skip = 0
-      else if (record.skip === 0) record.skip = 1
-      if (isNew) {
-        // One that is interrupted before it has started must not yield before it ends: the task that would have started
-        // it is still in the queue, and would start it then. So a new fiber is never preempted before its first operation.
-        record.skip = 1
-        record.immediate = !started
-      } else record.immediate = false
-      this.fresh = false
-      if (!this.looping) {
-        record.outside = true
-        this.onOutside?.()
-      }
-    }
+    const known = this.fibers.get(fiber)
+    const record = operation === 1 || known === undefined ? this.beginSlice(fiber, known) : known
+    if (record === undefined) return undefined
     this.current = record
     this.recorder?.enters(record)
     return record
+  }
+
+  private beginSlice(fiber: AnyFiber, known: FiberRecord | undefined): FiberRecord | undefined {
+    if (known === undefined && this.isStale(fiber)) return undefined
+    const { current, fresh: started, task } = this
+    this.fresh = false
+    const record = known ?? this.register(fiber, started ? task : undefined, started ? task?.owner : parentOf(current))
+    const direct = started && (known === undefined || task?.fiber === record)
+    record.immediate = known === undefined && !started
+    record.resumed = known !== undefined && !direct
+    record.nested = !direct
+    record.below = current === record || current?.ended === true ? undefined : current
+    record.forced = false
+    // to switch away from a fiber that was switched to this instant is another choice of what to switch to
+    record.skip = direct ? (task?.forced === true ? 2 : 1) : record.immediate && !this.startsHere(fiber) ? 1 : 0
+    const { continuation } = record
+    record.continuation = undefined
+    if (continuation !== undefined && continuation !== task) this.ready.abandon(continuation as Task)
+    if (!this.looping) {
+      record.outside = true
+      this.onOutside?.()
+    }
+    return record
+  }
+
+  /**
+   * Whether a fiber that was not seen before, and that no task has started, is started by whoever forked it. If not, it
+   * is interrupted before its start, and must not yield before it ends: the task that would have started it is still
+   * in the queue, and would start it then. A fork that does not start at once schedules that task right after it made
+   * the fiber.
+   */
+  private startsHere(fiber: AnyFiber): boolean {
+    return fiber.id > this.newestScheduled
   }
 
   private register(fiber: AnyFiber, task: Task | undefined, parent: FiberRecord | undefined): FiberRecord {

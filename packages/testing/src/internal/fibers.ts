@@ -1,7 +1,14 @@
 /** The fibers of a run: each is known from its first operation on. */
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
 export type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** What goes on with a fiber when its turn comes. */
+export interface Continuation {
+  /** The fiber that it continues, where that is known beforehand. */
+  fiber: FiberRecord | undefined
+}
 
 /** What is known of a fiber, from its first operation on. */
 export class FiberRecord {
@@ -17,10 +24,14 @@ export class FiberRecord {
   skip = 0
   /** The scheduler made it yield; the task that continues it is about to be scheduled. */
   forced = false
-  /** This slice began on the stack of another fiber or of a task that resumes several. */
+  /** Where it has yielded, or its sleep is over: what continues it. */
+  continuation: Continuation | undefined = undefined
+  /** This slice is one of a fiber that was resumed, and not by what continues that fiber alone. */
   resumed = false
-  /** This slice runs on the stack of a fiber that goes on after it. */
+  /** This slice runs inside of something that goes on after it: the operation of another fiber, or a task. */
   nested = false
+  /** The fiber whose operation that is, as far as one can tell: it may have been suspended in the same task. */
+  below: FiberRecord | undefined = undefined
   /** It started on the stack of the one that forked it, and this is still its first slice. */
   immediate = false
   /** The last `Explorer.step`. */
@@ -81,3 +92,6 @@ export class Fibers {
     return root !== undefined && fiber.id < root.fiber.id
   }
 }
+
+/** Fibers have rising numbers: this is a later one than that of any fiber so far. */
+export const nextFiberId = (): number => Effect.runFork(Effect.void).id

@@ -5,10 +5,10 @@
  */
 import type { SchedulerDispatcher } from "effect/Scheduler"
 
-import type { FiberRecord } from "./fibers.ts"
+import type { Continuation, FiberRecord } from "./fibers.ts"
 import type { Mode } from "./model.ts"
 
-export interface Task {
+export interface Task extends Continuation {
   readonly run: () => void
   readonly priority: number
   readonly turn: Turn
@@ -18,8 +18,8 @@ export interface Task {
   readonly order: number
   /** The label of its owner when it was scheduled. */
   readonly doing: string | undefined
-  /** The fiber that it continues, where that is known beforehand. */
-  fiber: FiberRecord | undefined
+  /** The scheduler made its fiber yield: two operations from now stand where one did then. */
+  readonly forced: boolean
   key: number
   /** Its fiber yielded of its own accord. */
   yielded: boolean
@@ -161,6 +161,15 @@ export class ReadyQueue {
     return true
   }
 
+  /**
+   * A fiber was resumed in another way than by the task that would have continued it, which does nothing any more. It
+   * is taken out where that changes no order: a dispatcher has its turn even so.
+   */
+  abandon(task: Task): void {
+    task.fiber = undefined
+    if (task.forced && this.eligibility !== "turns") this.remove(task)
+  }
+
   /** Takes the task out that would call `run`, where there is one. */
   removeRun(run: () => void): void {
     const task = this.tasks.find((task) => task.run === run)
@@ -169,10 +178,5 @@ export class ReadyQueue {
 
   firstOf(dispatcher: Dispatcher): Task | undefined {
     return this.tasks.find(({ turn }) => turn.dispatcher === dispatcher)
-  }
-
-  /** Whether a fiber is waiting for nothing but its turn. */
-  continues(record: FiberRecord): boolean {
-    return this.tasks.some(({ fiber }) => fiber === record)
   }
 }
