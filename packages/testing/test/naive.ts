@@ -26,7 +26,7 @@ class EveryOperation implements Scheduler.Scheduler {
   }
 }
 
-const makeClock = () => {
+export const makeClock = () => {
   let now = 0
   const sleepers: Array<{ readonly at: number; readonly wake: () => void }> = []
   const clock: Clock.Clock = {

@@ -1,12 +1,16 @@
 // explorations one after the other, each with the machine to itself
 /* oxlint-disable eslint/no-await-in-loop */
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 
 import * as Explorer from "../src/Explorer.ts"
-import { naive } from "./naive.ts"
+import { RandomStream } from "../src/internal/seeded.ts"
+import { makeClock, naive } from "./naive.ts"
 import { smallProgram } from "./programs.ts"
 import { run } from "./support.ts"
 
@@ -100,5 +104,44 @@ describe("op reaches what preempting before every operation does", () => {
       })
     const all = await reached(make)
     assert.includeMembers(all, ["wakes a1 done a2 b", "wakes a1 done b a2", "b wakes a1 a2 done", "wakes done b a1 a2"])
+  })
+})
+
+/** A run under Effect's own scheduler, with immediates in a random order and with this yield budget. */
+const withBudget = (program: Effect.Effect<string>, budget: number, stream: RandomStream): string => {
+  const time = makeClock()
+  const immediates: Array<() => void> = []
+  const scheduler = new Scheduler.MixedScheduler("async", (fire) => {
+    immediates.push(fire)
+    return () => void immediates.splice(immediates.indexOf(fire), 1)
+  })
+  const context = Context.make(Clock.Clock, time.clock).pipe(
+    Context.add(Scheduler.Scheduler, scheduler),
+    Context.add(Scheduler.MaxOpsBeforeYield, budget)
+  )
+  const fiber = Effect.runForkWith(context)(program)
+  for (;;) {
+    if (immediates.length > 0) immediates.splice(stream.below(immediates.length), 1)[0]!()
+    else if (fiber.pollUnsafe() === undefined && time.asleep()) immediates.push(...time.advance())
+    else break
+  }
+  const exit = fiber.pollUnsafe()
+  return exit === undefined ? "stuck" : Exit.isSuccess(exit) ? exit.value : "failed"
+}
+
+describe("op3 reaches what Effect's own scheduler does with any budget from 3 up", () => {
+  it("random small programs", async () => {
+    let compared = 0
+    for (let seed = 0; seed < 60; seed++) {
+      const make = () => smallProgram(seed)
+      if (naive(make, 800) === undefined) continue
+      const theirs = new Set<string>()
+      for (let budget = 3; budget <= 64; budget = budget < 16 ? budget + 1 : budget * 2) {
+        for (let index = 0; index < 30; index++) theirs.add(withBudget(make(), budget, new RandomStream(index)))
+      }
+      assert.includeMembers(await reached(make, "op3"), [...theirs], `program ${seed}`)
+      compared++
+    }
+    assert.isAbove(compared, 10)
   })
 })
