@@ -85,6 +85,7 @@ export class Engine implements Scheduler.Scheduler {
   private readonly startsLater: boolean
   private intervention: Intervention | undefined = undefined
   private epoch = 0
+  private stopped = false
   private order = 0
   private limit = 0
   private fair = false
@@ -135,7 +136,8 @@ export class Engine implements Scheduler.Scheduler {
     effect: Effect.Effect<unknown, unknown>,
     plan: { readonly search: Search; readonly seed: number; readonly intervention?: Intervention | undefined }
   ): void {
-    this.epoch++
+    this.stop()
+    this.stopped = false
     this.ready.clear()
     this.clock.reset()
     this.random.reset(plan.seed)
@@ -156,6 +158,13 @@ export class Engine implements Scheduler.Scheduler {
     } finally {
       this.looping = false
     }
+  }
+
+  /** Ends a run: whoever of it is still moved from outside stops at its next operation. */
+  stop(): void {
+    this.epoch++
+    this.current = undefined
+    this.stopped = true
   }
 
   /** Runs until nothing can. */
@@ -244,9 +253,10 @@ export class Engine implements Scheduler.Scheduler {
     const { epoch } = this
     return new Dispatcher(
       (dispatcher, run, priority) => {
-        // what is left of an earlier run stays where it is
-        if (epoch !== this.epoch || this.isStale(Fiber.getCurrent())) return
-        const task = this.enqueue(dispatcher, run, priority, this.recordOf(Fiber.getCurrent()))
+        const owner = this.recordOf(Fiber.getCurrent())
+        // what is left of an earlier run stays where it is; a dispatcher that was kept serves this one
+        if (owner === undefined && (epoch !== this.epoch || this.isStale(Fiber.getCurrent()))) return
+        const task = this.enqueue(dispatcher, run, priority, owner)
         if (this.startsLater && !task.forced) this.newestScheduled = nextFiberId()
         if (!this.looping) this.onOutside?.()
       },
@@ -353,6 +363,7 @@ export class Engine implements Scheduler.Scheduler {
 
   /** A fiber begins a slice (at its first operation), or goes on after another on its stack. */
   private enter(fiber: AnyFiber, operation: number): FiberRecord | undefined {
+    if (this.stopped) return undefined
     this.settle()
     const known = this.fibers.get(fiber)
     const record = operation === 1 || known === undefined ? this.beginSlice(fiber, known) : known

@@ -28,9 +28,11 @@ export interface Task extends Continuation {
 /** What one dispatcher runs at its next turn. */
 class Turn {
   readonly dispatcher: Dispatcher
+  readonly run: number
   size = 0
-  constructor(dispatcher: Dispatcher) {
+  constructor(dispatcher: Dispatcher, run: number) {
     this.dispatcher = dispatcher
+    this.run = run
   }
 }
 
@@ -73,6 +75,7 @@ export class ReadyQueue {
   /** The turn that has begun and not ended; only `turns` cares. */
   private current: Turn | undefined = undefined
   private visit = 0
+  private run = 0
 
   constructor(eligibility: Eligible) {
     this.eligibility = eligibility
@@ -85,11 +88,13 @@ export class ReadyQueue {
   clear(): void {
     this.tasks.length = 0
     this.current = undefined
+    this.run++
   }
 
   /** The turn that a task joins which is scheduled on this dispatcher now. */
   turnOf(dispatcher: Dispatcher): Turn {
-    return (dispatcher.open ??= new Turn(dispatcher))
+    if (dispatcher.open?.run !== this.run) dispatcher.open = new Turn(dispatcher, this.run)
+    return dispatcher.open
   }
 
   add(task: Task): void {

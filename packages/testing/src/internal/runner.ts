@@ -84,12 +84,15 @@ export class Runner {
       const stop = engine.advance()
       if (extra.patient === true) this.patient = true
       const finished = stop === "quiescent" ? this.waitOutside(engine, fork, seed, extra) : Effect.succeed(stop)
-      return Effect.map(finished, (stop) => {
-        const result = this.conclude(engine, stop, seed, trace?.nameOperation)
-        engine.recorder = undefined
-        search.done(result.facts)
-        return result
-      })
+      return Effect.map(
+        Effect.onInterrupt(finished, () => Effect.sync(() => engine.stop())),
+        (stop) => {
+          const result = this.conclude(engine, stop, seed, trace?.nameOperation)
+          engine.recorder = undefined
+          search.done(result.facts)
+          return result
+        }
+      )
     })
   }
 
@@ -111,6 +114,7 @@ export class Runner {
       search.done(result.facts)
       over = each(result)
     }
+    const stop = () => Effect.sync(() => engine.stop())
     /** Works for one turn; true when the run is at rest, and it is the event loop's turn to move it. */
     const work = (): boolean => {
       const start = performance.now()
@@ -131,7 +135,7 @@ export class Runner {
     }
     return Effect.gen({ self: this }, function* () {
       for (;;) {
-        if (work()) finish(yield* this.waitOutside(engine, fork, seed))
+        if (work()) finish(yield* Effect.onInterrupt(this.waitOutside(engine, fork, seed), stop))
         if (over) break
         yield* Effect.yieldNow
       }
@@ -193,6 +197,7 @@ export class Runner {
       throw new Error("maxBypass counts who is overtaken at an Explorer.step, and the program has none")
     }
     const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, nameOperation })
+    engine.stop()
     return { verdict, exit: engine.exit, seed, facts: engine.facts, diverged: engine.choices.diverged }
   }
 }
