@@ -48,7 +48,7 @@ interface GaveWay {
 }
 
 /** Why a run cannot go on by itself. */
-export type Stop = "ended" | "quiescent" | "steps" | "starved"
+export type Stop = "ended" | "quiescent" | "steps" | "starved" | "thrown"
 
 /** The run that a fiber takes part in. */
 export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddle/testing/CurrentEngine", {
@@ -74,6 +74,8 @@ export class Engine implements Scheduler.Scheduler {
 
   readonly choices: Choices
   steps = 0
+  /** What a task threw. */
+  thrown: { readonly error: unknown } | undefined = undefined
   root: Fiber.Fiber<unknown, unknown> | undefined = undefined
   current: FiberRecord | undefined = undefined
 
@@ -87,6 +89,7 @@ export class Engine implements Scheduler.Scheduler {
   private epoch = 0
   private stopped = false
   private order = 0
+  private tasks = 0
   private limit = 0
   private fair = false
   private fairTurns = 0
@@ -126,6 +129,8 @@ export class Engine implements Scheduler.Scheduler {
       Context.add(Clock.Clock, this.clock),
       Context.add(Random.Random, this.random),
       Context.add(Scheduler.Scheduler, this),
+      // whoever explores may prevent yields for himself
+      Context.add(Scheduler.PreventSchedulerYield, false),
       Context.add(CurrentEngine, this)
     )
   }
@@ -144,20 +149,18 @@ export class Engine implements Scheduler.Scheduler {
     this.observations.reset()
     this.fibers.reset()
     this.choices.begin(plan.search)
-    this.steps = this.order = this.fairTurns = 0
+    this.steps = this.tasks = this.order = this.fairTurns = 0
     this.limit = this.options.maxSteps
     this.fair = this.redundant = false
-    this.current = this.task = this.lastScheduled = this.target = this.gaveWay = this.root = undefined
+    this.current = this.task = this.lastScheduled = this.target = this.gaveWay = this.root = this.thrown = undefined
     this.intervention = plan.intervention
     this.intervention?.begins()
     this.fresh = true
     this.looping = true
-    try {
+    this.guard(() => {
       this.root = fork(effect)
-      this.rest()
-    } finally {
-      this.looping = false
-    }
+    })
+    this.looping = false
   }
 
   /** Ends a run: whoever of it is still moved from outside stops at its next operation. */
@@ -173,7 +176,8 @@ export class Engine implements Scheduler.Scheduler {
     try {
       for (;;) {
         while (this.ready.size > 0) {
-          if (this.steps > this.limit) {
+          if (this.thrown !== undefined) return "thrown"
+          if (this.steps > this.limit || ++this.tasks > this.limit) {
             if (this.fair) return "steps"
             this.fair = true
             this.target = undefined
@@ -184,6 +188,7 @@ export class Engine implements Scheduler.Scheduler {
           this.intervention?.betweenTasks()
           this.dispatch()
         }
+        if (this.thrown !== undefined) return "thrown"
         if (this.exit !== undefined) return "ended"
         if (this.intervention?.betweenTasks() === true) continue
         if (!this.clock.advance()) return "quiescent"
@@ -231,7 +236,7 @@ export class Engine implements Scheduler.Scheduler {
       record.skip--
       return false
     }
-    if (operation >= fiber.cache.maxOpsBeforeYield) return this.preempt(record)
+    if (operation >= fiber.cache.maxOpsBeforeYield || this.steps > this.limit) return this.preempt(record)
     const postponable = record.resumed && operation === 1 && this.resumes
     if (!postponable && operation < this.firstPreemptible) return false
     if (this.fair) return operation >= fairOperations && this.preempt(record)
@@ -324,7 +329,16 @@ export class Engine implements Scheduler.Scheduler {
     if (this.gaveWay !== undefined) this.noteRedundant(this.gaveWay, task)
     this.task = task
     this.fresh = true
-    task.run()
+    this.guard(task.run)
+  }
+
+  /** What Effect does not catch, such as an observer that throws, would end the process. */
+  private guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.thrown = { error }
+    }
     this.rest()
   }
 

@@ -18,6 +18,9 @@ export interface Wakes {
   readonly gone: (sleeper: Sleeper) => void
 }
 
+/** The last instant that a Date can hold. Time stands still there; whoever sleeps wakes even so. */
+const endOfTime = 8.64e15
+
 export class VirtualClock implements Clock {
   private now = 0
   /** By time, and at one time in the order in which they fell asleep. */
@@ -38,7 +41,8 @@ export class VirtualClock implements Clock {
     return this.now
   }
   currentTimeNanosUnsafe(): bigint {
-    return BigInt(Math.round(this.now * 1e6))
+    const millis = Math.floor(this.now)
+    return BigInt(millis) * 1_000_000n + BigInt(Math.round((this.now - millis) * 1e6))
   }
   monotonicTimeNanosUnsafe(): bigint {
     return this.currentTimeNanosUnsafe()
@@ -48,7 +52,8 @@ export class VirtualClock implements Clock {
     if (millis <= 0) return Effect.yieldNow
     if (!Number.isFinite(millis)) return Effect.never
     return Effect.callback<void>((resume) => {
-      const sleeper = { at: this.now + millis, wake: () => resume(Effect.void), fiber: this.wakes.running() }
+      const at = Math.min(this.now + millis, endOfTime)
+      const sleeper = { at, wake: () => resume(Effect.void), fiber: this.wakes.running() }
       let index = this.sleepers.length
       while (index > 0 && this.sleepers[index - 1]!.at > sleeper.at) index--
       this.sleepers.splice(index, 0, sleeper)
@@ -64,7 +69,7 @@ export class VirtualClock implements Clock {
   }
   /** Moves on by so much, and wakes those whose time has come. */
   pass(millis: number): void {
-    this.moveTo(this.now + millis)
+    this.moveTo(Math.min(this.now + millis, endOfTime))
   }
   private moveTo(time: number): void {
     this.now = time
