@@ -58,7 +58,7 @@ export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddl
 /** The first operation of a slice that a mode may preempt. */
 const firstPreemptible: Readonly<Record<Mode, number>> = { stock: Infinity, resume: Infinity, op3: 3, op: 1 }
 
-/** In fair order a fiber is preempted after so many operations, and after so many tasks a millisecond has passed. */
+/** In fair order a fiber is preempted after so many operations, and after so many tasks time passes: twice as much each time. */
 const fairOperations = 32
 const fairTasks = 64
 
@@ -97,6 +97,8 @@ export class Engine implements Scheduler.Scheduler {
   /** The task that runs; whether none of its slices has begun yet. */
   private task: Task | undefined = undefined
   private fresh = false
+  /** Timers of one length, which fire in their order. */
+  private readonly timers = new Map<number, Dispatcher>()
   private lastScheduled: Task | undefined = undefined
   /** The number of a fiber that was made when a task was scheduled last. */
   private newestScheduled = 0
@@ -115,8 +117,11 @@ export class Engine implements Scheduler.Scheduler {
     this.startsLater = this.firstPreemptible === 1
     this.clock = new VirtualClock({
       running: () => this.recordOf(Fiber.getCurrent()),
-      due: ({ fiber, wake }) => {
-        const task = this.enqueue(this.makeDispatcher(), wake, 0, undefined)
+      due: ({ fiber, millis, wake }) => {
+        const timers = this.timersOf(millis)
+        const task = this.enqueue(timers, wake, 0, undefined)
+        // and each of them may fire in another turn of the event loop
+        timers.open = undefined
         if (fiber !== undefined) this.continues(task, fiber)
       },
       gone: ({ wake }) => this.ready.removeRun(wake)
@@ -145,6 +150,7 @@ export class Engine implements Scheduler.Scheduler {
     this.stopped = false
     this.ready.clear()
     this.clock.reset()
+    if (this.timers.size > 0) this.timers.clear()
     this.random.reset(plan.seed)
     this.observations.reset()
     this.fibers.reset()
@@ -184,7 +190,7 @@ export class Engine implements Scheduler.Scheduler {
             this.limit += this.options.maxSteps
           }
           if (this.observations.starvation !== undefined) return "starved"
-          if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(1)
+          if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(2 ** (this.fairTurns / fairTasks))
           this.intervention?.betweenTasks()
           this.dispatch()
         }
@@ -285,6 +291,12 @@ export class Engine implements Scheduler.Scheduler {
 
   private isStale(fiber: AnyFiber | undefined): boolean {
     return fiber !== undefined && fiber.cache.scheduler === this && this.fibers.predates(fiber)
+  }
+
+  private timersOf(millis: number): Dispatcher {
+    let timers = this.timers.get(millis)
+    if (timers === undefined) this.timers.set(millis, (timers = this.makeDispatcher()))
+    return timers
   }
 
   private enqueue(dispatcher: Dispatcher, run: () => void, priority: number, owner: FiberRecord | undefined): Task {

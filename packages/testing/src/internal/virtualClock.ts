@@ -7,6 +7,8 @@ import type { FiberRecord } from "./fibers.ts"
 
 export interface Sleeper {
   readonly at: number
+  /** How long it sleeps: timers of one length fire in the order in which they were set. */
+  readonly millis: number
   readonly wake: () => void
   readonly fiber: FiberRecord | undefined
 }
@@ -53,7 +55,7 @@ export class VirtualClock implements Clock {
     if (!Number.isFinite(millis)) return Effect.never
     return Effect.callback<void>((resume) => {
       const at = Math.min(this.now + millis, endOfTime)
-      const sleeper = { at, wake: () => resume(Effect.void), fiber: this.wakes.running() }
+      const sleeper = { at, millis, wake: () => resume(Effect.void), fiber: this.wakes.running() }
       let index = this.sleepers.length
       while (index > 0 && this.sleepers[index - 1]!.at > sleeper.at) index--
       this.sleepers.splice(index, 0, sleeper)
@@ -67,9 +69,9 @@ export class VirtualClock implements Clock {
     this.moveTo(first.at)
     return true
   }
-  /** Moves on by so much, and wakes those whose time has come. */
+  /** Moves on by so much, or to the next instant at which anybody wakes. */
   pass(millis: number): void {
-    this.moveTo(Math.min(this.now + millis, endOfTime))
+    this.moveTo(Math.min(this.now + millis, this.sleepers[0]?.at ?? endOfTime))
   }
   private moveTo(time: number): void {
     this.now = time
