@@ -128,12 +128,20 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
       const search = strategy.search(seed)
       const schedules = new Set<string>()
       let failed: (RunResult & { readonly verdict: Verdict }) | undefined
-      const { runs } = yield* runner.explore(mode, search, budget, (result) => {
-        schedules.add(scheduleKey(result.facts.schedule, 0))
-        const { verdict } = result
-        if (verdict !== undefined) failed = { ...result, verdict }
-        return failed !== undefined
-      })
+      let runs = 0
+      const begun = performance.now()
+      while (true) {
+        const left = { runs: budget.runs - runs, millis: budget.millis - (performance.now() - begun) }
+        const made = yield* runner.explore(mode, search, left, (result) => {
+          schedules.add(scheduleKey(result.facts.schedule, 0))
+          const { verdict } = result
+          if (verdict !== undefined) failed = { ...result, verdict }
+          return failed !== undefined
+        })
+        runs += made.runs
+        if (failed === undefined || (yield* runner.holds(mode, failed))) break
+        failed = undefined
+      }
       const failure =
         failed === undefined ? undefined : yield* diagnose(runner, mode, failed, runs, options.shrink !== false)
       return {

@@ -47,8 +47,15 @@ interface GaveWay {
   readonly order: number
 }
 
-/** Why a run cannot go on by itself. */
-export type Stop = "ended" | "quiescent" | "steps" | "starved" | "thrown"
+/** What a run is made from. */
+export interface Plan {
+  readonly search: Search
+  readonly seed: number
+  readonly intervention?: Intervention | undefined
+}
+
+/** Why a run cannot go on by itself; `asleep` where only time could move it, and that waits to be told. */
+export type Stop = "ended" | "quiescent" | "asleep" | "steps" | "starved" | "thrown"
 
 /** The run that a fiber takes part in. */
 export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddle/testing/CurrentEngine", {
@@ -68,8 +75,12 @@ export class Engine implements Scheduler.Scheduler {
   readonly observations = new Observations()
   readonly clock: VirtualClock
   readonly random = new RandomStream(0)
-  /** Called when a fiber moves that was resumed from outside the run. */
+  /** Something has moved since `advance` came back: a fiber that was resumed from outside, or what it has scheduled. */
+  moved = false
+  /** Called when it does. */
   onOutside: (() => void) | undefined = undefined
+  /** Whether a run stops before time moves. */
+  asksFirst = false
   recorder: Recorder | undefined = undefined
 
   readonly choices: Choices
@@ -144,7 +155,7 @@ export class Engine implements Scheduler.Scheduler {
   start(
     fork: (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>,
     effect: Effect.Effect<unknown, unknown>,
-    plan: { readonly search: Search; readonly seed: number; readonly intervention?: Intervention | undefined }
+    plan: Plan
   ): void {
     this.stop()
     this.stopped = false
@@ -178,7 +189,9 @@ export class Engine implements Scheduler.Scheduler {
 
   /** Runs until nothing can. */
   advance(): Stop {
+    this.rest()
     this.looping = true
+    this.moved = false
     try {
       for (;;) {
         while (this.ready.size > 0) {
@@ -197,11 +210,30 @@ export class Engine implements Scheduler.Scheduler {
         if (this.thrown !== undefined) return "thrown"
         if (this.exit !== undefined) return "ended"
         if (this.intervention?.betweenTasks() === true) continue
+        if (this.asksFirst && this.clock.hasSleepers) return "asleep"
         if (!this.clock.advance()) return "quiescent"
       }
     } finally {
       this.looping = false
     }
+  }
+
+  /** Something outside has moved a fiber of the run. */
+  movesFromOutside(): void {
+    this.moved = true
+    this.onOutside?.()
+  }
+
+  /** Moves time on to when somebody wakes. */
+  passTime(): void {
+    this.clock.advance()
+  }
+
+  /** A run that was given up goes on, with as many operations as one that begins. */
+  extend(): void {
+    this.fair = false
+    this.steps = this.tasks = 0
+    this.limit = this.options.maxSteps
   }
 
   get exit(): Exit.Exit<unknown, unknown> | undefined {
@@ -269,7 +301,7 @@ export class Engine implements Scheduler.Scheduler {
         if (owner === undefined && (epoch !== this.epoch || this.isStale(Fiber.getCurrent()))) return
         const task = this.enqueue(dispatcher, run, priority, owner)
         if (this.startsLater && !task.forced) this.newestScheduled = nextFiberId()
-        if (!this.looping) this.onOutside?.()
+        if (!this.looping) this.movesFromOutside()
       },
       (dispatcher) => {
         for (let task = this.ready.firstOf(dispatcher); task !== undefined; task = this.ready.firstOf(dispatcher)) {
@@ -417,7 +449,7 @@ export class Engine implements Scheduler.Scheduler {
     if (continuation !== undefined && continuation !== task) this.ready.abandon(continuation as Task)
     if (!this.looping) {
       record.outside = true
-      this.onOutside?.()
+      this.movesFromOutside()
     }
     return record
   }

@@ -113,7 +113,7 @@ export const describeVerdict = (verdict: Verdict): string => {
     case "LostResource":
       return `lost resource: ${verdict.resources.map(({ lost, name }) => `${name} (${lost} not released)`).join(", ")}`
     default:
-      return lines("waiting on something outside: a real timer, socket or process is pending", verdict.waiting)
+      return lines("waiting on something outside: a real timer, promise, socket or process", verdict.waiting)
   }
 }
 

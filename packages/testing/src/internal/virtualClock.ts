@@ -62,6 +62,9 @@ export class VirtualClock implements Clock {
       return Effect.sync(() => this.remove(sleeper))
     })
   }
+  get hasSleepers(): boolean {
+    return this.sleepers.length > 0
+  }
   /** Moves on to the next instant at which anybody wakes. */
   advance(): boolean {
     const first = this.sleepers[0]
