@@ -142,6 +142,7 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
         if (failed === undefined || (yield* runner.holds(mode, failed))) break
         failed = undefined
       }
+      if (failed === undefined) runner.checkSteps()
       const failure =
         failed === undefined ? undefined : yield* diagnose(runner, mode, failed, runs, options.shrink !== false)
       return {

@@ -13,12 +13,13 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 
+import { Bypass } from "./bypass.ts"
 import { Choices } from "./choices.ts"
 import { type AnyFiber, FiberRecord, Fibers, nextFiberId } from "./fibers.ts"
 import type { Intervention } from "./intervention.ts"
 import type { Mode, PointKind } from "./model.ts"
-import { Observations } from "./observations.ts"
 import { Dispatcher, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
+import { Resources } from "./resources.ts"
 import type { RunFacts, Search } from "./search.ts"
 import { RandomStream } from "./seeded.ts"
 import { VirtualClock } from "./virtualClock.ts"
@@ -72,7 +73,8 @@ const fairTasks = 64
 export class Engine implements Scheduler.Scheduler {
   readonly executionMode = "async" as const
   readonly options: EngineOptions
-  readonly observations = new Observations()
+  readonly resources = new Resources()
+  readonly bypass: Bypass
   readonly clock: VirtualClock
   readonly random = new RandomStream(0)
   /** Something has moved since `advance` came back: a fiber that was resumed from outside, or what it has scheduled. */
@@ -123,6 +125,7 @@ export class Engine implements Scheduler.Scheduler {
     this.options = options
     this.ready = new ReadyQueue(eligibleIn[options.mode])
     this.choices = new Choices(this.ready)
+    this.bypass = new Bypass(options.maxBypass)
     this.firstPreemptible = firstPreemptible[options.mode]
     this.resumes = options.mode !== "stock"
     this.startsLater = this.firstPreemptible === 1
@@ -163,7 +166,8 @@ export class Engine implements Scheduler.Scheduler {
     this.clock.reset()
     if (this.timers.size > 0) this.timers.clear()
     this.random.reset(plan.seed)
-    this.observations.reset()
+    this.resources.reset()
+    this.bypass.reset()
     this.fibers.reset()
     this.choices.begin(plan.search)
     this.steps = this.tasks = this.order = this.fairTurns = 0
@@ -202,7 +206,8 @@ export class Engine implements Scheduler.Scheduler {
             this.target = undefined
             this.limit += this.options.maxSteps
           }
-          if (this.observations.starvation !== undefined) return "starved"
+          this.bypass.hasRun(this.ready.oldest, this.isParked)
+          if (this.bypass.starvation !== undefined) return "starved"
           if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(2 ** (this.fairTurns / fairTasks))
           this.intervention?.betweenTasks()
           this.dispatch()
@@ -258,7 +263,7 @@ export class Engine implements Scheduler.Scheduler {
     if (record === undefined) return
     record.step = name
     this.recorder?.steps(record, name)
-    this.observations.arrives(record, name, this.options.maxBypass, (other) => !other.ended && !this.isReady(other))
+    this.bypass.arrives(record, name, this.order, this.isParked)
   }
 
   shouldYield(fiber: AnyFiber): boolean {
@@ -312,10 +317,14 @@ export class Engine implements Scheduler.Scheduler {
     )
   }
 
-  /** Whether a fiber waits for nothing but its turn. */
-  isReady(record: FiberRecord): boolean {
-    return record.continuation !== undefined
+  /** Whether a fiber waits for something: not for its turn, not for a time, and not below another on its stack. */
+  private readonly isParked = (record: FiberRecord): boolean => {
+    if (record.ended || record.continuation !== undefined || record.asleep) return false
+    let running = this.current
+    while (running !== undefined && running !== record) running = running.below
+    return running === undefined
   }
+
   recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
     if (fiber === undefined) return undefined
     return this.current?.fiber === fiber ? this.current : this.fibers.get(fiber)
@@ -440,7 +449,7 @@ export class Engine implements Scheduler.Scheduler {
     record.immediate = known === undefined && !started
     record.resumed = known !== undefined && !direct
     record.nested = !direct
-    record.below = current === record || current?.ended === true ? undefined : current
+    record.below = this.whatIsBelow(record)
     record.forced = false
     // to switch away from a fiber that was switched to this instant is another choice of what to switch to
     record.skip = direct ? (task?.forced === true ? 2 : 1) : record.immediate && !this.startsHere(fiber) ? 1 : 0
@@ -452,6 +461,16 @@ export class Engine implements Scheduler.Scheduler {
       this.movesFromOutside()
     }
     return record
+  }
+
+  /** The fibers that run in this task have a line, which a fiber that begins a slice leaves and joins again at its end. */
+  private whatIsBelow(record: FiberRecord): FiberRecord | undefined {
+    for (let above = this.current; above !== undefined; above = above.below) {
+      if (above.below === record) above.below = record.below
+    }
+    let below = this.current === record ? record.below : this.current
+    while (below?.ended === true) below = below.below
+    return below
   }
 
   /**

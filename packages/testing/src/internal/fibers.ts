@@ -34,6 +34,8 @@ export class FiberRecord {
   below: FiberRecord | undefined = undefined
   /** It started on the stack of the one that forked it, and this is still its first slice. */
   immediate = false
+  /** It waits for a time. */
+  asleep = false
   /** The last `Explorer.step`. */
   step: string | undefined = undefined
   /** It was resumed from outside the run: by a real timer or promise. */

@@ -68,6 +68,7 @@ export const outcomes = <A, E, R>(
         }
         return false
       })
+      runner.checkSteps()
       const all = Array.from(found, ([result, { count, replay }]) => ({ result, count, replay }))
       return {
         outcomes: all.toSorted((a, b) => (a.result < b.result ? -1 : 1)),

@@ -181,6 +181,9 @@ export class ReadyQueue {
     if (task !== undefined) this.remove(task)
   }
 
+  /** The number of the first task that was scheduled and has not run. */
+  readonly oldest = (): number => this.tasks.reduce((least, { order }) => Math.min(least, order), Infinity)
+
   firstOf(dispatcher: Dispatcher): Task | undefined {
     return this.tasks.find(({ turn }) => turn.dispatcher === dispatcher)
   }

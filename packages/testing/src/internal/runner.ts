@@ -43,6 +43,8 @@ export class Runner {
   readonly options: RunnerOptions
   /** Fibers that were resumed by real timers or promises. */
   readonly outside = new Set<string>()
+  /** Some run came to an `Explorer.step`. */
+  private hasSteps = false
   private readonly program: Program
   private readonly base: Context.Context<never>
   private readonly engines = new Map<Mode, { readonly engine: Engine; readonly fork: Fork }>()
@@ -53,6 +55,14 @@ export class Runner {
     this.base = base
     this.options = options
     this.surroundings = new Surroundings(options.outsideMillis)
+  }
+
+  /** A bound on overtaking says nothing where nobody comes to a step. */
+  checkSteps(): void {
+    if (this.options.maxBypass === undefined || this.hasSteps) return
+    throw new Error(
+      `maxBypass: ${this.options.maxBypass} counts who is overtaken at an Explorer.step, and no run came to one`
+    )
   }
 
   /** Whether a fiber was moved from outside, in any run so far. */
@@ -195,9 +205,7 @@ export class Runner {
           )
       }
     }
-    if (this.options.maxBypass !== undefined && !engine.observations.hasSteps) {
-      throw new Error("maxBypass counts who is overtaken at an Explorer.step, and the program has none")
-    }
+    this.hasSteps ||= engine.bypass.hasSteps
     const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, nameOperation })
     engine.stop()
     this.surroundings.runEnded()
