@@ -249,7 +249,8 @@ export class Engine implements Scheduler.Scheduler {
   }
   get facts(): RunFacts {
     const { deviations, points } = this.choices
-    return { points, fibers: this.records.length, schedule: deviations, redundant: this.redundant }
+    const { random, records, redundant } = this
+    return { points, fibers: records.length, schedule: deviations, redundant, drawsRandom: random.drawn }
   }
 
   /** A choice between `alternatives` values, by the strategy. */

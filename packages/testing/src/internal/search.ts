@@ -17,6 +17,8 @@ export interface RunFacts {
   readonly schedule: Schedule
   /** Its last deviation changed nothing: a fiber gave way, and nobody went on. */
   readonly redundant: boolean
+  /** It was moved by `Random`, so another seed may bring another run. */
+  readonly drawsRandom: boolean
 }
 
 /**
