@@ -36,7 +36,7 @@ describe("what is kept of the runs is bounded", () => {
         runs++
         const schedule = []
         for (let point = 0; point < 6; point++) {
-          const alternative = search.choose(2, { kind: "dispatch", keyOf: () => 0, hasYielded: () => false })
+          const alternative = search.choose(2, { kind: "dispatch", candidates: 2, keyOf: () => 0, yieldsOf: () => 0 })
           if (alternative > 0) schedule.push({ point, alternative })
         }
         schedules.add(JSON.stringify(schedule))

@@ -11,7 +11,8 @@ export class Choices implements Point {
   /** A deviation could not be taken: the run was not what its schedule was made from. */
   diverged = false
   private search: Search = defaults
-  private running: FiberRecord | undefined = undefined
+  /** Those that could go on without a task: the running fiber, and the one on whose stack it runs. */
+  private readonly running: Array<FiberRecord> = []
   private readonly ready: ReadyQueue
 
   constructor(ready: ReadyQueue) {
@@ -27,7 +28,11 @@ export class Choices implements Point {
 
   decide(alternatives: number, kind: PointKind, running: FiberRecord | undefined): number {
     this.kind = kind
-    this.running = kind === "preemption" || kind === "resume" ? running : undefined
+    this.running.length = 0
+    if (running !== undefined && (kind === "preemption" || kind === "resume")) {
+      this.running.push(running)
+      if (running.below !== undefined) this.running.push(running.below)
+    }
     const wanted = this.search.choose(alternatives, this)
     const point = this.points++
     if (wanted <= 0) return 0
@@ -39,13 +44,14 @@ export class Choices implements Point {
     return wanted
   }
 
-  keyOf(index: number): number {
-    if (this.running === undefined) return this.ready.at(index)?.key ?? 0
-    return index === 0 ? this.running.key : (this.ready.at(index - 1)?.key ?? 0)
+  get candidates(): number {
+    return this.running.length + this.ready.alternatives()
   }
-  hasYielded(index: number): boolean {
-    if (this.running === undefined) return this.ready.at(index)?.yielded ?? false
-    return index > 0 && (this.ready.at(index - 1)?.yielded ?? false)
+  keyOf(index: number): number {
+    return this.running[index]?.key ?? this.ready.at(index - this.running.length)?.key ?? 0
+  }
+  yieldsOf(index: number): number {
+    return index < this.running.length ? 0 : (this.ready.at(index - this.running.length)?.yields ?? 0)
   }
 }
 

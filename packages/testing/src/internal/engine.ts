@@ -355,7 +355,7 @@ export class Engine implements Scheduler.Scheduler {
       fiber: undefined,
       forced,
       key: order,
-      yielded: false
+      yields: 0
     }
     this.ready.add(task)
     this.lastScheduled = task
@@ -426,7 +426,7 @@ export class Engine implements Scheduler.Scheduler {
     if (task === undefined || task.fiber !== undefined || current === undefined) return
     if (task.owner !== current || task.step !== this.steps || current.ended) return
     this.continues(task, current)
-    task.yielded = true
+    task.yields = ++current.yields
   }
 
   /** A fiber begins a slice (at its first operation), or goes on after another on its stack. */

@@ -34,6 +34,8 @@ export class FiberRecord {
   below: FiberRecord | undefined = undefined
   /** It started on the stack of the one that forked it, and this is still its first slice. */
   immediate = false
+  /** How often it has yielded of its own accord. */
+  yields = 0
   /** It waits for a time. */
   asleep = false
   /** The last `Explorer.step`. */

@@ -21,8 +21,8 @@ export interface Task extends Continuation {
   /** The scheduler made its fiber yield: two operations from now stand where one did then. */
   readonly forced: boolean
   key: number
-  /** Its fiber yielded of its own accord. */
-  yielded: boolean
+  /** Where its fiber yielded of its own accord: how often it has by now. */
+  yields: number
 }
 
 /** What one dispatcher runs at its next turn. */
