@@ -11,8 +11,8 @@ export class Choices implements Point {
   /** A deviation could not be taken: the run was not what its schedule was made from. */
   diverged = false
   private search: Search = defaults
-  /** Those that could go on without a task: the running fiber, and the one on whose stack it runs. */
-  private readonly running: Array<FiberRecord> = []
+  /** Where a fiber could go on that runs: it, and after it the one on whose stack it does. */
+  private running: FiberRecord | undefined = undefined
   private readonly ready: ReadyQueue
 
   constructor(ready: ReadyQueue) {
@@ -28,11 +28,7 @@ export class Choices implements Point {
 
   decide(alternatives: number, kind: PointKind, running: FiberRecord | undefined): number {
     this.kind = kind
-    this.running.length = 0
-    if (running !== undefined && (kind === "preemption" || kind === "resume")) {
-      this.running.push(running)
-      if (running.below !== undefined) this.running.push(running.below)
-    }
+    this.running = kind === "preemption" || kind === "resume" ? running : undefined
     const wanted = this.search.choose(alternatives, this)
     const point = this.points++
     if (wanted <= 0) return 0
@@ -45,13 +41,21 @@ export class Choices implements Point {
   }
 
   get candidates(): number {
-    return this.running.length + this.ready.alternatives()
+    return this.started + this.ready.alternatives()
   }
   keyOf(index: number): number {
-    return this.running[index]?.key ?? this.ready.at(index - this.running.length)?.key ?? 0
+    const { running, started } = this
+    if (index >= started) return this.ready.at(index - started)?.key ?? 0
+    return (index === 0 ? running : running?.below)?.key ?? 0
   }
   yieldsOf(index: number): number {
-    return index < this.running.length ? 0 : (this.ready.at(index - this.running.length)?.yields ?? 0)
+    const { started } = this
+    return index < started ? 0 : (this.ready.at(index - started)?.yields ?? 0)
+  }
+  /** How many candidates need no task to go on. */
+  private get started(): number {
+    if (this.running === undefined) return 0
+    return this.running.below === undefined ? 1 : 2
   }
 }
 

@@ -55,8 +55,11 @@ export interface Plan {
   readonly intervention?: Intervention | undefined
 }
 
-/** Why a run cannot go on by itself; `asleep` where only time could move it, and that waits to be told. */
-export type Stop = "ended" | "quiescent" | "asleep" | "steps" | "starved" | "thrown"
+/**
+ * Why a run cannot go on by itself: it has `ended`, or its root has and fibers are `left`; only time could move it, and
+ * that waits to be told (`asleep`), or not even that (`quiescent`).
+ */
+export type Stop = "ended" | "left" | "quiescent" | "asleep" | "steps" | "starved" | "thrown"
 
 /** The run that a fiber takes part in. */
 export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddle/testing/CurrentEngine", {
@@ -81,6 +84,8 @@ export class Engine implements Scheduler.Scheduler {
   moved = false
   /** Called when it does. */
   onOutside: (() => void) | undefined = undefined
+  /** Some fiber of the run was resumed from outside. */
+  wasMoved = false
   /** Whether a run stops before time moves. */
   asksFirst = false
   recorder: Recorder | undefined = undefined
@@ -172,7 +177,7 @@ export class Engine implements Scheduler.Scheduler {
     this.choices.begin(plan.search)
     this.steps = this.tasks = this.order = this.fairTurns = 0
     this.limit = this.options.maxSteps
-    this.fair = this.redundant = false
+    this.fair = this.redundant = this.wasMoved = false
     this.current = this.task = this.lastScheduled = this.target = this.gaveWay = this.root = this.thrown = undefined
     this.intervention = plan.intervention
     this.intervention?.begins()
@@ -213,7 +218,7 @@ export class Engine implements Scheduler.Scheduler {
           this.dispatch()
         }
         if (this.thrown !== undefined) return "thrown"
-        if (this.exit !== undefined) return "ended"
+        if (this.exit !== undefined) return this.fibers.haveEnded ? "ended" : "left"
         if (this.intervention?.betweenTasks() === true) continue
         if (this.asksFirst && this.clock.hasSleepers) return "asleep"
         if (!this.clock.advance()) return "quiescent"
@@ -458,7 +463,7 @@ export class Engine implements Scheduler.Scheduler {
     record.continuation = undefined
     if (continuation !== undefined && continuation !== task) this.ready.abandon(continuation as Task)
     if (!this.looping) {
-      record.outside = true
+      record.outside = this.wasMoved = true
       this.movesFromOutside()
     }
     return record
@@ -485,11 +490,13 @@ export class Engine implements Scheduler.Scheduler {
   }
 
   private register(fiber: AnyFiber, task: Task | undefined, parent: FiberRecord | undefined): FiberRecord {
-    const record = new FiberRecord(fiber, task?.key ?? ++this.order, {
-      parent: parent ?? (this.records.length > 0 ? this.task?.owner : undefined),
-      forkedAt: task?.order ?? this.order,
-      forkedIn: task === undefined ? parent?.step : task.doing
-    })
+    const record = new FiberRecord(
+      fiber,
+      task?.key ?? ++this.order,
+      parent ?? (this.records.length > 0 ? this.task?.owner : undefined),
+      task?.order ?? this.order,
+      task === undefined ? parent?.step : task.doing
+    )
     this.fibers.add(record)
     return record
   }

@@ -20,6 +20,9 @@ export class Resources {
   }
 
   get lost(): ReadonlyArray<Resource> {
+    if (this.byName.size === 0) return none
     return [...this.byName.values()].filter(({ acquired, released }) => acquired > released)
   }
 }
+
+const none: ReadonlyArray<Resource> = []

@@ -45,13 +45,13 @@ export class Runner {
   readonly outside = new Set<string>()
   /** Some run came to an `Explorer.step`. */
   private hasSteps = false
-  private readonly program: Program
+  private readonly program: Effect.Effect<unknown, unknown>
   private readonly base: Context.Context<never>
   private readonly engines = new Map<Mode, { readonly engine: Engine; readonly fork: Fork }>()
   private readonly surroundings: Surroundings
 
   constructor(program: Program, base: Context.Context<never>, options: RunnerOptions) {
-    this.program = program
+    this.program = Effect.suspend(program)
     this.base = base
     this.options = options
     this.surroundings = new Surroundings(options.outsideMillis)
@@ -138,17 +138,16 @@ export class Runner {
     /** Works for one turn; answers how a run has stopped where it is the event loop's turn to move it. */
     const work = (): Stop | undefined => {
       const start = performance.now()
-      while (!over) {
-        const next = runs < budget.runs && performance.now() - begun < budget.millis ? search.next() : undefined
+      for (let now = start; !over && now - start <= turnMillis; now = performance.now()) {
+        const next = runs < budget.runs && now - begun < budget.millis ? search.next() : undefined
         if (next === undefined) {
           over = true
           break
         }
         seed = next
         const stop = this.run(engine, fork, { search, seed })
-        if (this.surroundings.isOpen(engine, stop, this.options.daemons)) return stop
+        if (this.surroundings.isOpen(stop, this.options.daemons)) return stop
         finish(stop)
-        if (performance.now() - start > turnMillis) break
       }
       return undefined
     }
@@ -166,7 +165,7 @@ export class Runner {
   /** Runs as far as that goes without the event loop. */
   private run(engine: Engine, fork: Fork, plan: Plan): Stop {
     engine.asksFirst = this.surroundings.asksFirst
-    engine.start(fork, Effect.suspend(this.program), plan)
+    engine.start(fork, this.program, plan)
     return engine.advance()
   }
 
@@ -181,7 +180,7 @@ export class Runner {
     const again = () => {
       const search = replaySearch(engine.choices.deviations, seed)
       search.next()
-      engine.start(fork, Effect.suspend(this.program), { search, seed, intervention })
+      engine.start(fork, this.program, { search, seed, intervention })
       engine.asksFirst = false
       return engine.advance()
     }
@@ -196,13 +195,12 @@ export class Runner {
     seed: number,
     nameOperation: NameOperation | undefined
   ): RunResult {
-    if (engine.records.some(({ outside }) => outside)) {
+    if (engine.wasMoved) {
       const names = fiberNames(engine.records)
       for (const record of engine.records) {
-        if (record.outside)
-          this.outside.add(
-            record.doing === undefined ? names.get(record)! : `${names.get(record)!} at "${record.doing}"`
-          )
+        if (!record.outside) continue
+        const { doing } = record
+        this.outside.add(doing === undefined ? names.get(record)! : `${names.get(record)!} at "${doing}"`)
       }
     }
     this.hasSteps ||= engine.bypass.hasSteps

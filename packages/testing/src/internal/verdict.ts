@@ -65,12 +65,9 @@ export const verdictOf = (
     if (stop === "quiescent") return { _tag: "Deadlock", waiting: waiting() }
     return { _tag: "Livelock", steps: engine.steps, waiting: waiting() }
   }
-  if (options.daemons === "forbid" && engine.records.some((record) => !record.ended)) {
-    return { _tag: "Leak", waiting: waiting() }
-  }
-  if (resources.lost.length === 0) return undefined
+  if (options.daemons === "forbid" && stop !== "ended") return { _tag: "Leak", waiting: waiting() }
   const lost = resources.lost.map(({ acquired, name, released }) => ({ name, lost: acquired - released }))
-  return { _tag: "LostResource", resources: lost }
+  return lost.length === 0 ? undefined : { _tag: "LostResource", resources: lost }
 }
 
 /** Equal for verdicts that are one and the same bug, as far as one can tell: what differs from run to run is left out. */
