@@ -11,6 +11,7 @@ export class Choices implements Point {
   /** A deviation could not be taken: the run was not what its schedule was made from. */
   diverged = false
   private search: Search = defaults
+  /** Where a fiber could go on that runs: it, and after it the one on whose stack it does. */
   private running: FiberRecord | undefined = undefined
   private readonly ready: ReadyQueue
 
@@ -39,13 +40,22 @@ export class Choices implements Point {
     return wanted
   }
 
-  keyOf(index: number): number {
-    if (this.running === undefined) return this.ready.at(index)?.key ?? 0
-    return index === 0 ? this.running.key : (this.ready.at(index - 1)?.key ?? 0)
+  get candidates(): number {
+    return this.started + this.ready.alternatives()
   }
-  hasYielded(index: number): boolean {
-    if (this.running === undefined) return this.ready.at(index)?.yielded ?? false
-    return index > 0 && (this.ready.at(index - 1)?.yielded ?? false)
+  keyOf(index: number): number {
+    const { running, started } = this
+    if (index >= started) return this.ready.at(index - started)?.key ?? 0
+    return (index === 0 ? running : running?.below)?.key ?? 0
+  }
+  yieldsOf(index: number): number {
+    const { started } = this
+    return index < started ? 0 : (this.ready.at(index - started)?.yields ?? 0)
+  }
+  /** How many candidates need no task to go on. */
+  private get started(): number {
+    if (this.running === undefined) return 0
+    return this.running.below === undefined ? 1 : 2
   }
 }
 

@@ -13,12 +13,13 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 
+import { Bypass } from "./bypass.ts"
 import { Choices } from "./choices.ts"
 import { type AnyFiber, FiberRecord, Fibers, nextFiberId } from "./fibers.ts"
 import type { Intervention } from "./intervention.ts"
 import type { Mode, PointKind } from "./model.ts"
-import { Observations } from "./observations.ts"
 import { Dispatcher, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
+import { Resources } from "./resources.ts"
 import type { RunFacts, Search } from "./search.ts"
 import { RandomStream } from "./seeded.ts"
 import { VirtualClock } from "./virtualClock.ts"
@@ -54,8 +55,11 @@ export interface Plan {
   readonly intervention?: Intervention | undefined
 }
 
-/** Why a run cannot go on by itself; `asleep` where only time could move it, and that waits to be told. */
-export type Stop = "ended" | "quiescent" | "asleep" | "steps" | "starved" | "thrown"
+/**
+ * Why a run cannot go on by itself: it has `ended`, or its root has and fibers are `left`; only time could move it, and
+ * that waits to be told (`asleep`), or not even that (`quiescent`).
+ */
+export type Stop = "ended" | "left" | "quiescent" | "asleep" | "steps" | "starved" | "thrown"
 
 /** The run that a fiber takes part in. */
 export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddle/testing/CurrentEngine", {
@@ -72,13 +76,16 @@ const fairTasks = 64
 export class Engine implements Scheduler.Scheduler {
   readonly executionMode = "async" as const
   readonly options: EngineOptions
-  readonly observations = new Observations()
+  readonly resources = new Resources()
+  readonly bypass: Bypass
   readonly clock: VirtualClock
   readonly random = new RandomStream(0)
   /** Something has moved since `advance` came back: a fiber that was resumed from outside, or what it has scheduled. */
   moved = false
   /** Called when it does. */
   onOutside: (() => void) | undefined = undefined
+  /** Some fiber of the run was resumed from outside. */
+  wasMoved = false
   /** Whether a run stops before time moves. */
   asksFirst = false
   recorder: Recorder | undefined = undefined
@@ -125,6 +132,7 @@ export class Engine implements Scheduler.Scheduler {
     this.options = options
     this.ready = new ReadyQueue(eligibleIn[options.mode])
     this.choices = new Choices(this.ready)
+    this.bypass = new Bypass(options.maxBypass)
     this.firstPreemptible = firstPreemptible[options.mode]
     this.resumes = options.mode !== "stock"
     this.startsLater = this.firstPreemptible === 1
@@ -165,12 +173,13 @@ export class Engine implements Scheduler.Scheduler {
     this.clock.reset()
     if (this.timers.size > 0) this.timers.clear()
     this.random.reset(plan.seed)
-    this.observations.reset()
+    this.resources.reset()
+    this.bypass.reset()
     this.fibers.reset()
     this.choices.begin(plan.search)
     this.steps = this.tasks = this.order = this.turns = this.fairTurns = 0
     this.limit = this.options.maxSteps
-    this.fair = this.redundant = false
+    this.fair = this.redundant = this.wasMoved = false
     this.current = this.task = this.lastScheduled = this.target = this.gaveWay = this.root = this.thrown = undefined
     this.intervention = plan.intervention
     this.intervention?.begins()
@@ -204,13 +213,14 @@ export class Engine implements Scheduler.Scheduler {
             this.target = undefined
             this.limit += this.options.maxSteps
           }
-          if (this.observations.starvation !== undefined) return "starved"
+          this.bypass.hasRun(this.ready.oldest, this.isParked)
+          if (this.bypass.starvation !== undefined) return "starved"
           if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(2 ** (this.fairTurns / fairTasks))
           this.intervention?.betweenTasks()
           this.dispatch()
         }
         if (this.thrown !== undefined) return "thrown"
-        if (this.exit !== undefined) return "ended"
+        if (this.exit !== undefined) return this.fibers.haveEnded ? "ended" : "left"
         if (this.intervention?.betweenTasks() === true) continue
         if (this.asksFirst && this.clock.hasSleepers) return "asleep"
         if (!this.clock.advance()) return "quiescent"
@@ -246,7 +256,8 @@ export class Engine implements Scheduler.Scheduler {
   }
   get facts(): RunFacts {
     const { deviations, points } = this.choices
-    return { points, fibers: this.records.length, schedule: deviations, redundant: this.redundant }
+    const { random, records, redundant } = this
+    return { points, fibers: records.length, schedule: deviations, redundant, drawsRandom: random.drawn }
   }
 
   /** A choice between `alternatives` values, by the strategy. */
@@ -260,7 +271,7 @@ export class Engine implements Scheduler.Scheduler {
     if (record === undefined) return
     record.step = name
     this.recorder?.steps(record, name)
-    this.observations.arrives(record, name, this.options.maxBypass, (other) => !other.ended && !this.isReady(other))
+    this.bypass.arrives(record, name, this.order, this.isParked)
   }
 
   shouldYield(fiber: AnyFiber): boolean {
@@ -314,15 +325,21 @@ export class Engine implements Scheduler.Scheduler {
     )
   }
 
-  /** Whether a fiber waits for nothing but its turn. */
-  isReady(record: FiberRecord): boolean {
-    return record.continuation !== undefined
+  /** Whether a fiber waits for something: not for its turn, not for a time, and not below another on its stack. */
+  private readonly isParked = (record: FiberRecord): boolean => {
+    if (record.ended || record.continuation !== undefined || record.asleep) return false
+    let running = this.current
+    while (running !== undefined && running !== record) running = running.below
+    return running === undefined
   }
-  /** Whether a fiber is certain to be suspended: it has run, waits for more than its turn, and stands on nobody's stack. */
-  isParked(fiber: AnyFiber): boolean {
+
+  /** Whether a fiber is certain to be suspended: it waits for more than its turn, and the task of its last slice is over. */
+  isSuspended(fiber: AnyFiber): boolean {
     const record = this.recordOf(fiber)
-    return record !== undefined && !record.ended && record.turn !== this.turns && !this.isReady(record)
+    if (record === undefined || record.ended || record.continuation !== undefined) return false
+    return record.turn !== this.turns
   }
+
   recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
     if (fiber === undefined) return undefined
     return this.current?.fiber === fiber ? this.current : this.fibers.get(fiber)
@@ -352,7 +369,7 @@ export class Engine implements Scheduler.Scheduler {
       fiber: undefined,
       forced,
       key: order,
-      yielded: false
+      yields: 0
     }
     this.ready.add(task)
     this.lastScheduled = task
@@ -424,7 +441,7 @@ export class Engine implements Scheduler.Scheduler {
     if (task === undefined || task.fiber !== undefined || current === undefined) return
     if (task.owner !== current || task.step !== this.steps || current.ended) return
     this.continues(task, current)
-    task.yielded = true
+    task.yields = ++current.yields
   }
 
   /** A fiber begins a slice (at its first operation), or goes on after another on its stack. */
@@ -449,7 +466,7 @@ export class Engine implements Scheduler.Scheduler {
     record.immediate = known === undefined && !started
     record.resumed = known !== undefined && !direct
     record.nested = !direct
-    record.below = current === record || current?.ended === true ? undefined : current
+    record.below = this.whatIsBelow(record)
     record.forced = false
     // to switch away from a fiber that was switched to this instant is another choice of what to switch to
     record.skip = direct ? (task?.forced === true ? 2 : 1) : record.immediate && !this.startsHere(fiber) ? 1 : 0
@@ -457,10 +474,20 @@ export class Engine implements Scheduler.Scheduler {
     record.continuation = undefined
     if (continuation !== undefined && continuation !== task) this.ready.abandon(continuation as Task)
     if (!this.looping) {
-      record.outside = true
+      record.outside = this.wasMoved = true
       this.movesFromOutside()
     }
     return record
+  }
+
+  /** The fibers that run in this task have a line, which a fiber that begins a slice leaves and joins again at its end. */
+  private whatIsBelow(record: FiberRecord): FiberRecord | undefined {
+    for (let above = this.current; above !== undefined; above = above.below) {
+      if (above.below === record) above.below = record.below
+    }
+    let below = this.current === record ? record.below : this.current
+    while (below?.ended === true) below = below.below
+    return below
   }
 
   /**
@@ -474,11 +501,13 @@ export class Engine implements Scheduler.Scheduler {
   }
 
   private register(fiber: AnyFiber, task: Task | undefined, parent: FiberRecord | undefined): FiberRecord {
-    const record = new FiberRecord(fiber, task?.key ?? ++this.order, {
-      parent: parent ?? (this.records.length > 0 ? this.task?.owner : undefined),
-      forkedAt: task?.order ?? this.order,
-      forkedIn: task === undefined ? parent?.step : task.doing
-    })
+    const record = new FiberRecord(
+      fiber,
+      task?.key ?? ++this.order,
+      parent ?? (this.records.length > 0 ? this.task?.owner : undefined),
+      task?.order ?? this.order,
+      task === undefined ? parent?.step : task.doing
+    )
     this.fibers.add(record)
     return record
   }

@@ -36,6 +36,10 @@ export class FiberRecord {
   below: FiberRecord | undefined = undefined
   /** It started on the stack of the one that forked it, and this is still its first slice. */
   immediate = false
+  /** How often it has yielded of its own accord. */
+  yields = 0
+  /** It waits for a time. */
+  asleep = false
   /** The last `Explorer.step`. */
   step: string | undefined = undefined
   /** It was resumed from outside the run: by a real timer or promise. */
@@ -44,17 +48,15 @@ export class FiberRecord {
   constructor(
     fiber: AnyFiber,
     key: number,
-    origin: {
-      readonly parent: FiberRecord | undefined
-      readonly forkedAt: number
-      readonly forkedIn: string | undefined
-    }
+    parent: FiberRecord | undefined,
+    forkedAt: number,
+    forkedIn: string | undefined
   ) {
     this.fiber = fiber
     this.key = key
-    this.parent = origin.parent
-    this.forkedAt = origin.forkedAt
-    this.forkedIn = origin.forkedIn
+    this.parent = parent
+    this.forkedAt = forkedAt
+    this.forkedIn = forkedIn
   }
 
   get ended(): boolean {
@@ -87,6 +89,10 @@ export class Fibers {
   add(record: FiberRecord): void {
     this.byFiber.set(record.fiber, record)
     this.records.push(record)
+  }
+  get haveEnded(): boolean {
+    for (const { fiber } of this.records) if (fiber.pollUnsafe() === undefined) return false
+    return true
   }
   /** Whether a fiber is of an earlier run: they have rising numbers, and the root is the first of its run. */
   predates(fiber: AnyFiber): boolean {

@@ -28,7 +28,7 @@ export interface Outcome {
 export interface Outcomes {
   /** Sorted by result. */
   readonly outcomes: ReadonlyArray<Outcome>
-  /** There are no others: every schedule was run that the strategy is about. */
+  /** There are no others: every schedule was run that the strategy is about, and none draws from `Random`. */
   readonly exhausted: boolean
   readonly runs: number
 }
@@ -56,7 +56,9 @@ export const outcomes = <A, E, R>(
       const search = strategy.search(seed)
       const found = new Map<string, { count: number; readonly replay: string }>()
       const render = options.render ?? renderExit
+      let drawsRandom = false
       const { runs } = yield* runner.explore(mode, search, budget, ({ exit, facts, seed, verdict }) => {
+        drawsRandom ||= facts.drawsRandom
         const ended = exit !== undefined && (verdict === undefined || verdict._tag === "Failed")
         // the exit of the program is an exit of its types
         const result = ended ? render(exit as Exit.Exit<A, E>) : describeVerdict(verdict!).split(":")[0]!
@@ -68,10 +70,11 @@ export const outcomes = <A, E, R>(
         }
         return false
       })
+      runner.checkSteps()
       const all = Array.from(found, ([result, { count, replay }]) => ({ result, count, replay }))
       return {
         outcomes: all.toSorted((a, b) => (a.result < b.result ? -1 : 1)),
-        exhausted: search.exhausted?.() === true,
+        exhausted: search.exhausted?.() === true && !drawsRandom,
         runs
       }
     })

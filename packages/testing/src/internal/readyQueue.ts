@@ -21,8 +21,8 @@ export interface Task extends Continuation {
   /** The scheduler made its fiber yield: two operations from now stand where one did then. */
   readonly forced: boolean
   key: number
-  /** Its fiber yielded of its own accord. */
-  yielded: boolean
+  /** Where its fiber yielded of its own accord: how often it has by now. */
+  yields: number
 }
 
 /** What one dispatcher runs at its next turn. */
@@ -180,6 +180,9 @@ export class ReadyQueue {
     const task = this.tasks.find((task) => task.run === run)
     if (task !== undefined) this.remove(task)
   }
+
+  /** The number of the first task that was scheduled and has not run. */
+  readonly oldest = (): number => this.tasks.reduce((least, { order }) => Math.min(least, order), Infinity)
 
   firstOf(dispatcher: Dispatcher): Task | undefined {
     return this.tasks.find(({ turn }) => turn.dispatcher === dispatcher)

@@ -24,7 +24,11 @@ export interface Options {
   readonly seed?: number | undefined
   /** Operations after which a run goes on in fair order, and after as many more is a livelock. Default: 20,000. */
   readonly maxSteps?: number | undefined
-  /** How often a fiber that waits at an `Explorer.step` may be overtaken there by others. Default: not counted. */
+  /**
+   * How often a fiber that waits at an `Explorer.step` may be overtaken there by others, which come to the same step
+   * later and to their next one sooner. Whoever sleeps, or has been served and waits for its turn, does not wait in
+   * this sense. Default: not counted.
+   */
   readonly maxBypass?: number | undefined
   /** Whether fibers may outlive the root. Default: `forbid`. */
   readonly daemons?: "forbid" | "allow" | undefined

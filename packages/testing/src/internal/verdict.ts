@@ -53,11 +53,11 @@ export const verdictOf = (
   options: { readonly daemons: "forbid" | "allow"; readonly nameOperation?: NameOperation | undefined }
 ): Verdict | undefined => {
   const waiting = () => waitingOf(engine, options.nameOperation ?? (() => undefined))
-  const { exit, observations } = engine
+  const { bypass, exit, resources } = engine
   if (engine.thrown !== undefined) return { _tag: "Failed", cause: Cause.die(engine.thrown.error) }
   if (exit !== undefined && Exit.isFailure(exit)) return { _tag: "Failed", cause: exit.cause }
-  if (stop === "starved" && observations.starvation !== undefined) {
-    const { fiber, overtaken, step } = observations.starvation
+  if (stop === "starved" && bypass.starvation !== undefined) {
+    const { fiber, overtaken, step } = bypass.starvation
     return { _tag: "Starvation", fiber: fiberNames(engine.records).get(fiber)!, step, overtaken }
   }
   if (exit === undefined) {
@@ -65,12 +65,9 @@ export const verdictOf = (
     if (stop === "quiescent") return { _tag: "Deadlock", waiting: waiting() }
     return { _tag: "Livelock", steps: engine.steps, waiting: waiting() }
   }
-  if (options.daemons === "forbid" && engine.records.some((record) => !record.ended)) {
-    return { _tag: "Leak", waiting: waiting() }
-  }
-  if (observations.lost.length === 0) return undefined
-  const resources = observations.lost.map(({ acquired, name, released }) => ({ name, lost: acquired - released }))
-  return { _tag: "LostResource", resources }
+  if (options.daemons === "forbid" && stop !== "ended") return { _tag: "Leak", waiting: waiting() }
+  const lost = resources.lost.map(({ acquired, name, released }) => ({ name, lost: acquired - released }))
+  return lost.length === 0 ? undefined : { _tag: "LostResource", resources: lost }
 }
 
 /** Equal for verdicts that are one and the same bug, as far as one can tell: what differs from run to run is left out. */
