@@ -1,0 +1,54 @@
+/**
+ * Bugs of Effect 4.1.0 that the explorer has to find. The programs are built from the alias `effect-4.1.0`, so that they
+ * go on testing that version when the workspace moves on; the explorer runs them with the Effect of the workspace.
+ *
+ * This file is the one place where the two meet. At run time they agree on strings (the keys of services, the protocol
+ * of the primitives), which was tried with 4.0.6 behind the alias; the types need not agree, and are cast here.
+ */
+import * as Pinned from "effect-4.1.0/Effect"
+import * as Effect from "effect/Effect"
+import { assert, it } from "vitest"
+
+import * as Explorer from "../../src/Explorer.ts"
+import * as Strategy from "../../src/Strategy.ts"
+
+/** A program of the pinned version, for `it.explore`. */
+export const pinned = (program: Pinned.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> => program
+
+/** `Explorer.step` for programs of the pinned version. */
+export const step = Explorer.step
+
+/** Dies of what holds otherwise. */
+export const must = (holds: boolean, otherwise: string): Pinned.Effect<void> =>
+  holds ? Pinned.void : Pinned.die(new Error(otherwise))
+
+export interface Finding {
+  readonly program: Pinned.Effect<unknown, unknown>
+  /** The weakest mode that shows it: it is explored in this one, and those before it show nothing. */
+  readonly weakestMode: Explorer.Mode
+  /** How many runs it takes at most, from seed 0. */
+  readonly runs: number
+  readonly maxBypass?: number
+  /** The file in `traces/` that has the shrunk trace. */
+  readonly trace: string
+}
+
+/**
+ * A test that the portfolio finds the bug within its runs, and that the trace with the fewest deviations is the same on
+ * every machine. That trace is found by exhaustion, which has nothing left to shrink: shrinking has a limit in time.
+ */
+export const finds = (name: string, { maxBypass, program, runs, trace, weakestMode }: Finding): void =>
+  it(name, async ({ expect }) => {
+    const explore = (options: Explorer.Options) =>
+      Effect.runPromise(Explorer.explore(pinned(program), { mode: weakestMode, runs, maxBypass, ...options }))
+
+    assert.isFalse((await explore({ shrink: false })).passed, `not found in ${runs} runs of the portfolio`)
+
+    const { failure } = await explore({ strategy: Strategy.exhaustive({ preemptions: 1 }) })
+    assert(failure !== undefined, `not found in ${runs} runs by exhaustion`)
+    assert.strictEqual(failure.weakestMode, weakestMode)
+    await expect(`${failure.trace}\n`).toMatchFileSnapshot(`traces/${trace}.txt`)
+
+    const again = await explore({ strategy: Strategy.replay(failure.replay), shrink: false })
+    assert.strictEqual(again.failure?.verdict._tag, failure.verdict._tag)
+  })
