@@ -21,6 +21,19 @@ describe("Stream", () => {
     trace: "Stream.flatMap"
   })
 
+  // Channel.ts:8748-8750: a child that has ended sees that it was the last, and opens the latch for the end one operation
+  // later. The child that its parent begins between the two is not waited for: what it offers finds a closed queue.
+  finds("flatMap with concurrency ends before its last inner stream", {
+    program: Effect.gen(function* () {
+      const numbers = Stream.rechunk(Stream.make(1, 2, 3), 1)
+      const got = yield* Stream.runCollect(Stream.flatMap(numbers, (n) => Stream.succeed(n), { concurrency: 2 }))
+      yield* must(got.length === 3, `of 1,2,3 there came ${got.join()}`)
+    }),
+    weakestMode: "op3",
+    runs: 150,
+    trace: "Stream.flatMap.lost"
+  })
+
   // Channel.ts:2494-2508, 2527-2550: bodies run in fibers that are bound to the stream's scope. That is closed while the
   // upstream still runs, and a fiber that is bound to a closed scope is interrupted, but not waited for.
   finds("mapEffect with concurrency begins bodies after it was interrupted, and they outlive it", {

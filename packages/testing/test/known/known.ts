@@ -2,8 +2,8 @@
  * Bugs of Effect 4.1.0 that the explorer has to find. The programs are built from the alias `effect-4.1.0`, so that they
  * go on testing that version when the workspace moves on; the explorer runs them with the Effect of the workspace.
  *
- * This file is the one place where the two meet. At run time they agree on strings (the keys of services, the protocol
- * of the primitives), which was tried with 4.0.6 behind the alias; the types need not agree, and are cast here.
+ * This file is the one place where the two meet. At run time they agree on strings: the keys of services, the protocol
+ * of the primitives. The types are the same as long as the versions are; here is where to cast when they no longer are.
  */
 import * as Pinned from "effect-4.1.0/Effect"
 import * as Effect from "effect/Effect"
