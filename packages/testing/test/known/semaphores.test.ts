@@ -20,7 +20,7 @@ const interrupted = (guarded: Effect.Effect<void>): Effect.Effect<void> =>
 const mustBeFree = (available: number) => must(available === 1, `${available} of 1 permit`)
 
 describe("what was taken is not given back when an interruption comes before the release is installed", () => {
-  // PartitionedSemaphore.ts:336, 375: `take` lets go of its exit handler one operation before `ensuring` is there, and
+  // PartitionedSemaphore.ts:222, 288: `take` lets go of its exit handler one operation before `ensuring` is there, and
   // `restore` makes that operation interruptible.
   finds("PartitionedSemaphore.withPermits", {
     program: Effect.gen(function* () {
