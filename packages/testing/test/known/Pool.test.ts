@@ -27,7 +27,7 @@ describe("Pool", () => {
       })
     ),
     weakestMode: "op3",
-    runs: 200,
+    runs: 100,
     trace: "Pool.lostWakeUp"
   })
 
@@ -43,7 +43,7 @@ describe("Pool", () => {
       })
     ),
     weakestMode: "op3",
-    runs: 50,
+    runs: 20,
     trace: "Pool.nothingAcquired"
   })
 
@@ -61,7 +61,8 @@ describe("Pool", () => {
       yield* must(open === 0, `${open} open after the end of the pool`)
     }),
     weakestMode: "op3",
-    runs: 150,
+    runs: 50,
+    preemptions: 2,
     trace: "Pool.expiredAtTheEnd"
   })
 })

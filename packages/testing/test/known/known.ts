@@ -26,8 +26,10 @@ export interface Finding {
   readonly program: Pinned.Effect<unknown, unknown>
   /** The weakest mode that shows it: it is explored in this one, and those before it show nothing. */
   readonly weakestMode: Explorer.Mode
-  /** How many runs it takes at most, from seed 0. */
+  /** How many runs it takes the portfolio at most, from seed 0. */
   readonly runs: number
+  /** How many preemptions it takes at least. Default: 1. */
+  readonly preemptions?: number
   readonly maxBypass?: number
   /** The file in `traces/` that has the shrunk trace. */
   readonly trace: string
@@ -35,17 +37,18 @@ export interface Finding {
 
 /**
  * A test that the portfolio finds the bug within its runs, and that the trace with the fewest deviations is the same on
- * every machine. That trace is found by exhaustion, which has nothing left to shrink: shrinking has a limit in time.
+ * every machine. That one is found by exhaustion, which leaves nothing to shrink: shrinking has a limit in time.
  */
-export const finds = (name: string, { maxBypass, program, runs, trace, weakestMode }: Finding): void =>
+export const finds = (name: string, { program, trace, weakestMode, ...finding }: Finding): void =>
   it(name, async ({ expect }) => {
+    const { maxBypass, preemptions = 1, runs } = finding
     const explore = (options: Explorer.Options) =>
-      Effect.runPromise(Explorer.explore(pinned(program), { mode: weakestMode, runs, maxBypass, ...options }))
+      Effect.runPromise(Explorer.explore(pinned(program), { mode: weakestMode, maxBypass, ...options }))
 
-    assert.isFalse((await explore({ shrink: false })).passed, `not found in ${runs} runs of the portfolio`)
+    assert.isFalse((await explore({ runs, shrink: false })).passed, `not found in ${runs} runs`)
 
-    const { failure } = await explore({ strategy: Strategy.exhaustive({ preemptions: 1 }) })
-    assert(failure !== undefined, `not found in ${runs} runs by exhaustion`)
+    const { failure } = await explore({ strategy: Strategy.exhaustive({ preemptions }), runs: 10_000 })
+    assert(failure !== undefined, `not found by exhaustion with ${preemptions} preemptions`)
     assert.strictEqual(failure.weakestMode, weakestMode)
     await expect(`${failure.trace}\n`).toMatchFileSnapshot(`traces/${trace}.txt`)
 
