@@ -22,7 +22,7 @@ const inOrder = (options?: Explorer.LinearizableOptions) =>
   Explorer.linearizable(
     {
       make: Semaphore.make(2),
-      model: { free: 2, line: [] } as Line,
+      model: { free: 2, line: [] },
       operations: {
         take: {
           input: small,
