@@ -33,7 +33,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/defect", "internal/children", "internal/grpcTimeout", "internal/effectLast"],
   ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
   ["RateLimit", "AdaptiveLimit"],
-  ["internal/permits", "internal/results", "internal/region", "internal/budget"],
+  ["internal/permits", "internal/results", "internal/region", "internal/budget", "internal/flight"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]
@@ -45,5 +45,6 @@ export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/stage", "Pipeline"],
   ["internal/results", "internal/stage"],
   ["internal/region", "Deadline"],
+  ["internal/flight", "SingleFlight"],
   ["internal/grpcTimeout", "Deadline"]
 ])

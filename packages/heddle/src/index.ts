@@ -4,4 +4,5 @@
 export * as Deadline from "./Deadline.ts"
 export * as Pipeline from "./Pipeline.ts"
 export * as RetryBudget from "./RetryBudget.ts"
+export * as SingleFlight from "./SingleFlight.ts"
 export * as WeightedSemaphore from "./WeightedSemaphore.ts"
