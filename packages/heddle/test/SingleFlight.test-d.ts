@@ -1,3 +1,4 @@
+// @effect-diagnostics missingEffectError:off
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { expectTypeOf, test } from "vitest"
@@ -6,6 +7,7 @@ import * as SingleFlight from "../src/SingleFlight.ts"
 
 declare const flight: SingleFlight.SingleFlight<readonly [string, number], "a", "e" | "f">
 declare const effect: Effect.Effect<"a", "e", "r" | Scope.Scope>
+declare const failing: Effect.Effect<"a", "g">
 declare const key: readonly [string, number]
 
 test("a run may fail with all that the flight may, needs what the effect needs, and no scope", () => {
@@ -32,11 +34,11 @@ test("the rest", () => {
 test("misuse does not compile", () => {
   const strings = SingleFlight.makeUnsafe<string, number>()
   // @ts-expect-error a key of another type
-  SingleFlight.run(strings, 1)
+  void SingleFlight.run(strings, 1)
   // @ts-expect-error a result of another type
-  SingleFlight.run(flight, key, {} as Effect.Effect<"b">)
+  void SingleFlight.run(flight, key, {} as Effect.Effect<"b">)
   // @ts-expect-error an error that the flight does not have cannot be erased
-  SingleFlight.run(flight, key, {} as Effect.Effect<"a", "g">)
+  void failing.pipe(SingleFlight.run(flight, key))
   // @ts-expect-error a handle cannot be made by hand
   void SingleFlight.stats({})
 })
