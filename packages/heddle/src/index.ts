@@ -2,6 +2,7 @@
  * @since 0.1.0
  */
 export * as Deadline from "./Deadline.ts"
+export * as Hedge from "./Hedge.ts"
 export * as Pipeline from "./Pipeline.ts"
 export * as RetryBudget from "./RetryBudget.ts"
 export * as SingleFlight from "./SingleFlight.ts"
