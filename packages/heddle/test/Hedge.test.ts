@@ -396,7 +396,19 @@ describe("a percentile of observed latencies", () => {
     })
   )
 
-  it.effect("failures and interrupted runs are no latencies", () =>
+  it.effect("runs that are given up when a hedge was due count as slow: it does not sink while nothing answers", () =>
+    Effect.gen(function* () {
+      const handle = yield* make({ percentile: 50 })
+      yield* feed(handle, 20, 10)
+      for (let i = 0; i < 30; i++) {
+        const { exit } = yield* ended(service(after(1_000), after(1_000)).call.pipe(run(handle), Deadline.within(50)))
+        assert.isTrue(Exit.isFailure(exit))
+      }
+      assert.approximately(yield* delay(handle), 50, 4)
+    })
+  )
+
+  it.effect("failures, and runs that are given up before, are no latencies", () =>
     Effect.gen(function* () {
       const handle = yield* make({ percentile: 50 })
       yield* feed(handle, 10, 10)

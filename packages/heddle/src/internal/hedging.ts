@@ -148,6 +148,8 @@ class Race {
     const { fibers, state } = this
     if (fibers.size === 0 || (state === "decided" && this.hedging.losers === "scope")) return undefined
     if (state === "decided") return Effect.asVoid(Fiber.awaitAll(fibers.values()))
+    // a further attempt was due, so the first one has taken longer than the delay: as good as a loser
+    if (fibers.has(1) && this.attempts > 1) this.observe()
     this.state = "abandoned"
     this.timer?.interruptUnsafe(this.caller.id)
     return stop([...fibers.values()])
