@@ -1,5 +1,5 @@
 /**
- * The programs run on the real clock, as a reader runs them: each takes well under a second. The guide shows pieces of
+ * The programs run on the real clock, as a reader runs them: each takes about a second at most. The guide shows pieces of
  * them and what they print; both are compared with the programs.
  */
 import { existsSync, readFileSync } from "node:fs"
@@ -9,13 +9,19 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 
 import * as fanOutFanIn from "../src/fan-out-fan-in.ts"
+import * as hedgedReads from "../src/hedged-reads.ts"
 import * as hugeList from "../src/huge-list.ts"
 import * as memoryBudget from "../src/memory-budget.ts"
+import * as processWithTimeout from "../src/process-with-timeout.ts"
+import * as singleFlight from "../src/single-flight.ts"
 
 const programs = new Map([
   ["huge-list.ts", hugeList.program],
   ["memory-budget.ts", memoryBudget.program],
-  ["fan-out-fan-in.ts", fanOutFanIn.program]
+  ["fan-out-fan-in.ts", fanOutFanIn.program],
+  ["process-with-timeout.ts", processWithTimeout.program],
+  ["single-flight.ts", singleFlight.program],
+  ["hedged-reads.ts", hedgedReads.program]
 ])
 
 const root = join(import.meta.dirname, "../../..")

@@ -217,7 +217,8 @@ export class Engine implements Scheduler.Scheduler {
           if (this.bypass.starvation !== undefined) return "starved"
           if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(2 ** (this.fairTurns / fairTasks))
           this.intervention?.betweenTasks()
-          this.dispatch()
+          // whom that interrupted may have been the last that was ready
+          if (this.ready.size > 0) this.dispatch()
         }
         if (this.thrown !== undefined) return "thrown"
         if (this.exit !== undefined) return this.fibers.haveEnded ? "ended" : "left"
