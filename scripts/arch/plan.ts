@@ -31,7 +31,9 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
  */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/defect"],
-  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
+  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline", "internal/round"],
+  ["internal/search", "internal/latencies"],
+  ["internal/judges"],
   ["RateLimit", "AdaptiveLimit"],
   ["internal/permits", "internal/results"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
@@ -42,6 +44,8 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 /** Modules that are the inside of one other module. */
 export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/permits", "WeightedSemaphore"],
+  ["internal/judges", "AdaptiveLimit"],
+  ["internal/latencies", "AdaptiveLimiter"],
   ["internal/stage", "Pipeline"],
   ["internal/results", "internal/stage"]
 ])
