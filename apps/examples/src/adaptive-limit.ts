@@ -1,5 +1,4 @@
 /** Clients of a backend that nobody told how much it can take, and that loses most of its workers in the midst. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import * as AdaptiveLimit from "heddle/AdaptiveLimit"

@@ -198,6 +198,37 @@ describe("the warm-up", () => {
   })
 })
 
+describe("the end of the warm-up", () => {
+  it("takes the queue away at once, by half at the most", () => {
+    const limit = vegas(oneByOne)
+    const warm = { ...initial(limit), baseline: second }
+    const end = (rtt: number) => rounds(limit, warm, { rtt, inFlight: 20 }).state.estimate
+    // of twenty ten wait, and three may
+    assert.strictEqual(end(2 * second), 20 - 10 + 3)
+    assert.strictEqual(end(10 * second), 10)
+  })
+
+  it("is no more than a step where the limit was not reached: nothing says that it is too high", () => {
+    const limit = vegas(oneByOne)
+    const warm = { ...initial(limit), baseline: second }
+    const { state } = rounds(limit, warm, { rtt: 3 * second, inFlight: 15 })
+    assert.strictEqual(state.estimate, 19)
+    assert.isUndefined(state.probe)
+  })
+
+  it("one call that timed out does not make a slow server of a quick one", () => {
+    const limit = vegas()
+    const quick = { rtt: 50e6, inFlight: 20, dropped: false }
+    let state = initial(limit)
+    for (let call = 0; call < 20 + 9; call++) state = update(limit)(state, quick)
+    state = update(limit)(state, { rtt: 60 * second, inFlight: 20, dropped: true })
+    // it is doubted, and the doubt is dispelled
+    assert.strictEqual(state.limit, 9)
+    const { limits } = drive(limit, { cores: 1_000, service: 50 }, 1_000, state)
+    assert.isAtLeast(limits.at(-1)!, 18)
+  })
+})
+
 describe.each([
   ["vegas", vegas()],
   ["gradient2", gradient2()]
@@ -235,17 +266,16 @@ describe.each([
 
   it("a probe leaves out those who began before it, and is given up where nobody keeps to it", () => {
     const busy = { ...limit, probeEvery: 3 }
-    const call = { rtt: 50e6, inFlight: 200, dropped: false }
+    const full = { rtt: 50e6, inFlight: 200, dropped: false }
     let state = drive(busy, { cores: 1_000, service: 50 }, 5_000).state
-    while (state.probe === undefined) state = update(busy)(state, call)
+    for (let call = 0; call < 5_000 && state.probe === undefined; call++) state = update(busy)(state, full)
     const { baseline, estimate, limit: halved } = state
     assert.isBelow(halved, estimate)
-    let calls = 0
-    while (state.probe !== undefined) {
-      calls++
-      state = update(busy)(state, { ...call, rtt: 500e6 })
+    for (let call = 0; call < 2 * 200 + 1; call++) {
+      assert.isDefined(state.probe, `given up after ${call} calls`)
+      state = update(busy)(state, { ...full, rtt: 500e6 })
     }
-    assert.isAtMost(calls, 2 * 200 + 1)
+    assert.isUndefined(state.probe)
     assert.strictEqual(state.limit, Math.floor(estimate))
     assert.strictEqual(state.baseline, baseline)
   })

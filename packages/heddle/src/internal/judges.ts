@@ -1,6 +1,6 @@
 /** What the algorithms that listen to latency make of a round. */
 import type { Report } from "./round.ts"
-import { type Judge, tested } from "./search.ts"
+import { type Judge, reached, tested } from "./search.ts"
 
 /** Large limits move, and let wait, by more than one: a few requests of a thousand are noise. */
 const unitOf = (limit: number): number => Math.max(1, limit / 30)
@@ -15,7 +15,10 @@ export const vegas =
     const unit = unitOf(used)
     const queue = queueOf(used, baseline, round.rtt)
     if (queueOf(used, baseline, atLeast(round)) > beta * unit) {
-      return { congestion: queue > used / 2 ? 3 : 1, target: warm ? used - queue + alpha * unit : used - unit }
+      return {
+        congestion: queue > used / 2 ? 3 : 1,
+        target: warm && reached(estimate, round) ? used - queue + alpha * unit : used - unit
+      }
     }
     if (queue > alpha * unit) return { congestion: warm ? 1 : 0, target: estimate }
     return { congestion: 0, target: estimate + unit }

@@ -80,6 +80,9 @@ export const limitOf = ({ estimate, probe }: Search): number =>
 /** As much of a limit as the load put to the test: of what lies above twice the load nothing is known. */
 export const tested = (limit: number, round: Report): number => Math.min(limit, 2 * round.peak)
 
+/** Whether the limit held calls back, as far as a round can tell. */
+export const reached = (limit: number, round: Report): boolean => round.peak >= Math.floor(limit)
+
 const clamp = (limit: number, { maximum, minimum }: Bounds): number => Math.min(maximum, Math.max(minimum, limit))
 
 const calm = { probe: undefined, saturated: 0, suspicion: 0 } as const
@@ -100,15 +103,15 @@ export const backOff = (search: Search, round: Report, bounds: Bounds): Search =
 export const step = (search: Search, round: Report, verdict: Verdict, bounds: Bounds, smoothing: number): Search => {
   const { estimate, warm } = search
   const { congestion, target } = verdict
-  const reached = round.peak >= Math.floor(estimate)
+  const full = reached(estimate, round)
   const part = estimate + (target - estimate) * smoothing
-  const down = Math.max(estimate / 2, warm && reached ? target : part)
+  const down = Math.max(estimate / 2, warm && full ? target : part)
   const up = Math.max(estimate, Math.min(2 * round.peak, warm ? estimate * 2 : part))
   return {
     ...search,
     estimate: clamp(target < estimate ? down : target > estimate ? up : estimate, bounds),
     warm: warm && congestion === 0,
-    saturated: reached ? search.saturated + 1 : 0
+    saturated: full ? search.saturated + 1 : 0
   }
 }
 
