@@ -8,6 +8,7 @@ import { basename, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 
+import * as adaptiveLimit from "../src/adaptive-limit.ts"
 import * as fanOutFanIn from "../src/fan-out-fan-in.ts"
 import * as hugeList from "../src/huge-list.ts"
 import * as memoryBudget from "../src/memory-budget.ts"
@@ -15,7 +16,8 @@ import * as memoryBudget from "../src/memory-budget.ts"
 const programs = new Map([
   ["huge-list.ts", hugeList.program],
   ["memory-budget.ts", memoryBudget.program],
-  ["fan-out-fan-in.ts", fanOutFanIn.program]
+  ["fan-out-fan-in.ts", fanOutFanIn.program],
+  ["adaptive-limit.ts", adaptiveLimit.program]
 ])
 
 const root = join(import.meta.dirname, "../../..")

@@ -346,5 +346,5 @@ const move = (limit: AdaptiveLimit, search: Search, round: Report): Search => {
     return listen(search, round, judge, limit)
   }
   if (round.dropped > 0) return backOff(search, round, limit)
-  return step(search, round, { congestion: 0, target: search.estimate + 1 }, limit, 1)
+  return step(search, round, { doubt: 0, target: search.estimate + 1 }, limit, 1)
 }

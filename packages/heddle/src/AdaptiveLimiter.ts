@@ -244,8 +244,7 @@ class Limiter extends Inspectable.Class implements AdaptiveLimiter {
     const { maxWaiting = 0 } = options
     checkCount("AdaptiveLimiter.make", "maxWaiting", maxWaiting, "or Infinity")
     const maxWait = checkDuration("AdaptiveLimiter.make", "maxWait", options.maxWait ?? Infinity)
-    // who may not wait at all needs no place in the line
-    this.maxWaiting = Duration.isZero(maxWait) ? 0 : maxWaiting
+    this.maxWaiting = maxWaiting
     this.maxWait = Duration.isFinite(maxWait) ? maxWait : undefined
     this.update = AdaptiveLimit.update(limit)
     this.state = AdaptiveLimit.initial(limit)

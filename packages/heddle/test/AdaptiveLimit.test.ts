@@ -9,6 +9,12 @@ const mean = (numbers: ReadonlyArray<number>) => numbers.reduce((sum, number) =>
 
 const second = 1e9
 
+/** Numbers from 0 up, below 1, the same for the same seed. */
+const seeded = (seed: number) => () => {
+  seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
+  return seed / 2 ** 32
+}
+
 /** A limit that measures one call per round, and the one that settles before it. */
 const oneByOne = { samples: 1, window: 0 } as const
 
@@ -166,6 +172,16 @@ describe("gradient2", () => {
     assert.isAtMost(mean(last(limits, 10_000)), 40 * 2.1)
   })
 
+  it("a queue that it tolerates is none that a probe takes away", () => {
+    const limit = gradient2({ tolerance: 3, probeEvery: 3 })
+    const { limits } = drive(limit, { cores: 20, service: 50 }, 30_000)
+    // but for the probes themselves
+    assert.isAtLeast(
+      last(limits, 20_000).reduce((least, one) => Math.min(least, one)),
+      28
+    )
+  })
+
   it("a step goes the part of the way that `smoothing` says, by half at the most", () => {
     const slow = { rtt: 1.8 * second, inFlight: 100 }
     const down = (smoothing: number, rtt = slow.rtt) => {
@@ -246,9 +262,17 @@ describe.each([
 
   it("rises with a server that became slower in itself: the limit comes back", () => {
     const { state } = drive(limit, { cores: 40, service: 50 }, 20_000)
-    const slower = drive(limit, { cores: 40, service: 150 }, 10_000, state, 1e6)
+    // two rounds of bad latency, and one of a probe
+    const slower = drive(limit, { cores: 40, service: 150 }, 600, state, 1e6)
     assert.closeTo(slower.state.baseline!, 150e6, 5e6)
-    assert.isAtLeast(mean(last(slower.limits, 3_000)), 40)
+    const later = drive(limit, { cores: 40, service: 150 }, 5_000, slower.state, 2e6)
+    assert.isAtLeast(mean(last(later.limits, 3_000)), 40)
+  })
+
+  it("rises with one that became slower in itself and can take more: its limit is sought anew", () => {
+    const { state } = drive(limit, { cores: 10, service: 50 }, 20_000)
+    const wider = drive(limit, { cores: 160, service: 200 }, 3_000, state, 1e6)
+    assert.isAtLeast(wider.state.limit, 100)
   })
 
   it("does not rise with a server that lost cores: the limit follows them", () => {
@@ -290,6 +314,52 @@ describe.each([
   it("is never probed for at full load with `probeEvery: Infinity`, while latency looks good", () => {
     const { limits } = drive({ ...limit, probeEvery: Infinity }, { cores: 1_000, service: 50 }, 20_000)
     assert.isTrue(limits.every((one, index) => one >= (limits[index - 1] ?? 0)))
+  })
+})
+
+describe("noise", () => {
+  /** Latencies as irregular as those of many services, of a server that could take any number. */
+  const noisy = (limit: AdaptiveLimit.AdaptiveLimit, seed: number, calls: number, demand = Infinity) => {
+    const random = seeded(seed)
+    const limits: Array<number> = []
+    let state = initial(limit)
+    for (let call = 0; call < calls; call++) {
+      const rtt = -Math.log(1 - random()) * 50e6
+      state = update(limit)(state, { rtt, inFlight: Math.min(state.limit, demand), dropped: false })
+      if (state.probe === undefined) limits.push(state.limit)
+    }
+    return { state, limits }
+  }
+
+  it.each([1, 2, 3])("luck is not learnt: the baseline stays near the mean (seed %i)", (seed) => {
+    for (const limit of [vegas({ maximum: 60 }), gradient2({ maximum: 60 })]) {
+      const { limits, state } = noisy(limit, seed, 300_000, 25)
+      assert.isAtLeast(state.baseline!, 0.75 * 50e6)
+      assert.isAtMost(state.baseline!, 1.1 * 50e6)
+      // and nobody is turned away for it
+      assert.isAtLeast(
+        limits.slice(5_000).reduce((least, limit) => Math.min(least, limit)),
+        30
+      )
+    }
+  })
+
+  it.each([1, 2, 3])("a few requests of a thousand are no queue (seed %i)", (seed) => {
+    const { limits } = noisy(vegas({ maximum: 1_000 }), seed, 300_000)
+    assert.isAtLeast(
+      limits.slice(150_000).reduce((least, limit) => Math.min(least, limit)),
+      800
+    )
+  })
+
+  it("slow calls of an idle system are no queue either", () => {
+    for (const limit of [vegas(), gradient2()]) {
+      const idle = { rtt: 50e6, inFlight: 2, dropped: false }
+      let state = initial(limit)
+      for (let call = 0; call < 2_000; call++) state = update(limit)(state, idle)
+      for (let call = 0; call < 2_000; call++) state = update(limit)(state, { ...idle, rtt: 500e6 })
+      assert.strictEqual(state.limit, 20)
+    }
   })
 })
 

@@ -375,6 +375,20 @@ describe("stats", () => {
     })
   )
 
+  it.effect("by the monotonic clock, whatever happens to the time of day", () =>
+    Effect.gen(function* () {
+      const limiter = yield* make({ limit: fixed(1) })
+      yield* TestClock.setTime(1_000_000)
+      const done = yield* Deferred.make<void>()
+      const call = yield* start(withPermit(limiter, Deferred.await(done)))
+      yield* TestClock.adjust("20 millis")
+      yield* TestClock.setTime(500_000)
+      yield* Deferred.succeed(done, undefined)
+      yield* Fiber.join(call)
+      assert.deepStrictEqual((yield* stats(limiter)).latency?.p50, Duration.millis(20))
+    })
+  )
+
   it.effect("of the last 256 successes", () =>
     Effect.gen(function* () {
       const limiter = yield* make({ limit: fixed(1) })

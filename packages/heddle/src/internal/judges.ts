@@ -15,13 +15,11 @@ export const vegas =
     const unit = unitOf(used)
     const queue = queueOf(used, baseline, round.rtt)
     if (queueOf(used, baseline, atLeast(round)) > beta * unit) {
-      return {
-        congestion: queue > used / 2 ? 3 : 1,
-        target: warm && reached(estimate, round) ? used - queue + alpha * unit : used - unit
-      }
+      const target = warm && reached(estimate, round) ? used - queue + alpha * unit : used - unit
+      return { doubt: queue > used / 2 ? 3 : 1, target }
     }
-    if (queue > alpha * unit) return { congestion: warm ? 1 : 0, target: estimate }
-    return { congestion: 0, target: estimate + unit }
+    if (queue > alpha * unit) return { doubt: warm ? 1 : 0, target: estimate }
+    return { doubt: 0, target: estimate + unit }
   }
 
 /** The queue that is looked for is small beside the noise: what may be noise is no congestion. */
@@ -32,8 +30,8 @@ export const gradient2 =
   ({ headroom, tolerance }: { readonly headroom: number; readonly tolerance: number }): Judge =>
   (round, baseline, { estimate }) => {
     const gradient = (tolerance * baseline) / round.rtt
-    if (gradient >= 1) return { congestion: 0, target: estimate + headroom * unitOf(estimate) }
+    if (gradient >= 1) return { doubt: 0, target: estimate + headroom * unitOf(estimate) }
     const used = tested(estimate, round)
-    if (queueOf(used, baseline, round.rtt) <= headroom * unitOf(used)) return { congestion: 0, target: estimate }
-    return gradient > 0.5 ? { congestion: 1, target: used * gradient } : { congestion: 3, target: used / 2 }
+    if (queueOf(used, baseline, round.rtt) <= headroom * unitOf(used)) return { doubt: 0, target: estimate }
+    return { doubt: gradient < 0.5 ? 3 : 1, target: used * Math.max(0.5, gradient) }
   }

@@ -40,24 +40,24 @@ export interface Search {
   readonly probe: Probe | undefined
   /** Rounds in a row that reached the limit. */
   readonly saturated: number
-  /** The congestion of rounds in a row. */
-  readonly suspicion: number
+  /** The sum of the doubts of rounds in a row. */
+  readonly doubt: number
 }
 
 interface Probe {
   readonly limit: number
   /** That of the round before. */
   readonly throughput: number
-  /** Whether congestion led to it, and not the passing of time. */
-  readonly suspected: boolean
+  /** Whether doubt led to it, and not the passing of time. */
+  readonly doubted: boolean
   /** How many more calls may end that began before it. */
   readonly stragglers: number
 }
 
 /** What an algorithm makes of a round. */
 export interface Verdict {
-  /** 0 for none, 1 for some, 3 where latency is far beyond what is tolerated. */
-  readonly congestion: 0 | 1 | 3
+  /** How doubtful it leaves the limit, or the baseline: 0, 1, or 3 where latency is far too long. */
+  readonly doubt: 0 | 1 | 3
   /** The limit that would be right. */
   readonly target: number
 }
@@ -70,7 +70,7 @@ export const newSearch = (initial: number): Search => ({
   baseline: undefined,
   probe: undefined,
   saturated: 0,
-  suspicion: 0
+  doubt: 0
 })
 
 /** The limit in force. */
@@ -85,7 +85,7 @@ export const reached = (limit: number, round: Report): boolean => round.peak >= 
 
 const clamp = (limit: number, { maximum, minimum }: Bounds): number => Math.min(maximum, Math.max(minimum, limit))
 
-const calm = { probe: undefined, saturated: 0, suspicion: 0 } as const
+const calm = { probe: undefined, saturated: 0, doubt: 0 } as const
 
 /** A round with drops takes away half of the part that was dropped, or what `backoff` says if that is more. */
 export const backOff = (search: Search, round: Report, bounds: Bounds): Search => ({
@@ -102,7 +102,7 @@ export const backOff = (search: Search, round: Report, bounds: Bounds): Search =
  */
 export const step = (search: Search, round: Report, verdict: Verdict, bounds: Bounds, smoothing: number): Search => {
   const { estimate, warm } = search
-  const { congestion, target } = verdict
+  const { doubt, target } = verdict
   const full = reached(estimate, round)
   const part = estimate + (target - estimate) * smoothing
   const down = Math.max(estimate / 2, warm && full ? target : part)
@@ -110,16 +110,17 @@ export const step = (search: Search, round: Report, verdict: Verdict, bounds: Bo
   return {
     ...search,
     estimate: clamp(target < estimate ? down : target > estimate ? up : estimate, bounds),
-    warm: warm && congestion === 0,
-    saturated: full ? search.saturated + 1 : 0
+    warm: warm && doubt === 0,
+    saturated: full ? search.saturated + 1 : 0,
+    doubt: doubt === 0 ? 0 : search.doubt + doubt
   }
 }
 
 /** So many standard errors are no accident. */
 const surely = 3
 
-/** Five rounds of congestion in a row ask for a probe, or two if it is great. */
-const suspicious = 5
+/** Five doubtful rounds in a row ask for a probe, or two that are very doubtful. */
+const tooDoubtful = 5
 
 /** The step of an algorithm that listens to latency. */
 export const listen = (search: Search, round: Report, judge: Judge, tuning: Tuning): Search => {
@@ -129,23 +130,20 @@ export const listen = (search: Search, round: Report, judge: Judge, tuning: Tuni
   }
   if (search.probe !== undefined) return answer(search, search.probe, round, tuning)
   const baseline = Math.min(search.baseline ?? round.rtt, round.rtt + surely * round.error)
-  const verdict = judge(round, baseline, search)
-  const moved = { ...step(search, round, verdict, tuning, tuning.smoothing), baseline }
-  const suspicion = verdict.congestion === 0 ? 0 : search.suspicion + verdict.congestion
+  const moved = { ...step(search, round, judge(round, baseline, search), tuning, tuning.smoothing), baseline }
   const cooled = search.warm && !moved.warm && moved.saturated > 0
-  if (cooled || suspicion >= suspicious) return startProbe(moved, round, tuning, true)
-  if (moved.saturated >= tuning.probeEvery) return startProbe(moved, round, tuning, false)
-  return { ...moved, suspicion }
+  if (cooled || moved.doubt >= tooDoubtful) return startProbe(moved, round, tuning, true)
+  return moved.saturated >= tuning.probeEvery ? startProbe(moved, round, tuning, false) : moved
 }
 
 const throughput = (round: Report): number => round.inFlight / round.rtt
 
 /** Where the minimum leaves no load to take away, there is nothing to compare with: what is seen there is the baseline. */
-const startProbe = (search: Search, round: Report, bounds: Bounds, suspected: boolean): Search => {
+const startProbe = (search: Search, round: Report, bounds: Bounds, doubted: boolean): Search => {
   const limit = Math.max(bounds.minimum, Math.floor(Math.min(search.estimate, round.inFlight) / 2))
   return limit > 0.75 * round.inFlight
     ? { ...search, ...calm, baseline: round.rtt }
-    : { ...search, ...calm, probe: { limit, throughput: throughput(round), suspected, stragglers: 2 * round.peak } }
+    : { ...search, ...calm, probe: { limit, throughput: throughput(round), doubted, stragglers: 2 * round.peak } }
 }
 
 /**
@@ -160,9 +158,8 @@ const answer = (search: Search, probe: Probe, round: Report, bounds: Bounds): Se
   if (throughput(round) > 0.8 * probe.throughput) {
     // half of the calls had only waited: too many if latency was bad, or is much better now
     const better = round.rtt + surely * round.error < known
-    if (!probe.suspected && !better) return { ...search, ...calm }
-    const halved = { ...search, estimate: clamp(probe.limit, bounds), baseline: Math.min(known, round.rtt) }
-    return startProbe(halved, round, bounds, true)
+    if (!probe.doubted && !better) return { ...search, ...calm }
+    return startProbe({ ...search, estimate: probe.limit }, round, bounds, true)
   }
   const differs = Math.abs(round.rtt - known) > surely * round.error
   return {
