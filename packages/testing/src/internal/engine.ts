@@ -254,8 +254,8 @@ export class Engine implements Scheduler.Scheduler {
   }
   get facts(): RunFacts {
     const { deviations, points } = this.choices
-    const { random, records, redundant } = this
-    return { points, fibers: records.length, schedule: deviations, redundant, drawsRandom: random.drawn }
+    const { random, redundant, steps } = this
+    return { points, steps, schedule: deviations, redundant, drawsRandom: random.drawn }
   }
 
   /** A choice between `alternatives` values, by the strategy. */
