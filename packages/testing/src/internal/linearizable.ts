@@ -169,7 +169,7 @@ export const linearizable = <System, State, Inputs, R = never>(
       const system = yield* spec.make
       const engine = yield* currentEngine
       const fibers: Array<Fiber.Fiber<void, unknown>> = []
-      const history = new History((fiber) => engine.isSuspended(fibers[fiber]!))
+      const history = new History((fiber) => engine.slices.isSuspended(fibers[fiber]!))
 
       const step = (fiber: number, cell: Cell): Effect.Effect<unknown, unknown, R> => {
         return Effect.withFiber((self) => {
