@@ -98,7 +98,7 @@ export class Engine implements Scheduler.Scheduler {
   root: Fiber.Fiber<unknown, unknown> | undefined = undefined
 
   private readonly ready: ReadyQueue
-  private readonly slices: Slices
+  readonly slices: Slices
   private readonly firstPreemptible: number
   private readonly resumes: boolean
   /** A fiber that is started by whoever forks it may be preempted before its first operation. */
