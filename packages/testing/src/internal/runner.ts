@@ -28,7 +28,6 @@ export interface RunResult {
   readonly exit: Exit.Exit<unknown, unknown> | undefined
   readonly seed: number
   readonly facts: RunFacts
-  readonly diverged: boolean
 }
 
 export interface Budget {
@@ -207,7 +206,7 @@ export class Runner {
     const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, nameOperation })
     engine.stop()
     this.surroundings.runEnded()
-    return { verdict, exit: engine.exit, seed, facts: engine.facts, diverged: engine.choices.diverged }
+    return { verdict, exit: engine.exit, seed, facts: engine.facts }
   }
 }
 

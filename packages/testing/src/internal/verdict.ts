@@ -88,7 +88,7 @@ export const verdictKey = (verdict: Verdict): string => {
 
 /** The first line of what went wrong. */
 export const reasonOf = (cause: Cause.Cause<unknown>): string => {
-  const [error] = Cause.prettyErrors(cause)
+  const [error] = Cause.hasInterruptsOnly(cause) ? [] : Cause.prettyErrors(cause)
   if (error === undefined) return "interrupted"
   const [message = ""] = error.message.split("\n")
   return message === "" ? error.name : `${error.name}: ${message}`
