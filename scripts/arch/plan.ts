@@ -38,7 +38,9 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "internal/handle",
     "internal/latencyWindow"
   ],
-  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
+  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline", "internal/round"],
+  ["internal/search", "internal/latestLatencies"],
+  ["internal/judges"],
   ["RateLimit", "AdaptiveLimit"],
   ["internal/permits", "internal/results", "internal/region", "internal/budget", "internal/flight"],
   ["internal/hedging"],
@@ -50,6 +52,8 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 /** Modules that are the inside of one other module. */
 export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/permits", "WeightedSemaphore"],
+  ["internal/judges", "AdaptiveLimit"],
+  ["internal/latestLatencies", "AdaptiveLimiter"],
   ["internal/stage", "Pipeline"],
   ["internal/results", "internal/stage"],
   ["internal/region", "Deadline"],

@@ -8,6 +8,7 @@ import { basename, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 
+import * as adaptiveLimit from "../src/adaptive-limit.ts"
 import * as fanOutFanIn from "../src/fan-out-fan-in.ts"
 import * as hedgedReads from "../src/hedged-reads.ts"
 import * as hugeList from "../src/huge-list.ts"
@@ -21,7 +22,8 @@ const programs = new Map([
   ["fan-out-fan-in.ts", fanOutFanIn.program],
   ["process-with-timeout.ts", processWithTimeout.program],
   ["single-flight.ts", singleFlight.program],
-  ["hedged-reads.ts", hedgedReads.program]
+  ["hedged-reads.ts", hedgedReads.program],
+  ["adaptive-limit.ts", adaptiveLimit.program]
 ])
 
 const root = join(import.meta.dirname, "../../..")
