@@ -94,7 +94,7 @@ const unexplainedMessage = "not linearizable: no order of the operations explain
 
 const currentEngine = Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(CurrentEngine)!))
 
-type FailedRun = RunResult & { readonly verdict: Verdict }
+type FailedRun = RunResult & { readonly verdict: Verdict; readonly mode: Mode }
 
 interface Ran {
   readonly history: History
@@ -169,7 +169,7 @@ export const linearizable = <System, State, Inputs, R = never>(
       const system = yield* spec.make
       const engine = yield* currentEngine
       const fibers: Array<Fiber.Fiber<void, unknown>> = []
-      const history = new History((fiber) => engine.isSuspended(fibers[fiber]!))
+      const history = new History((fiber) => engine.slices.isSuspended(fibers[fiber]!))
 
       const step = (fiber: number, cell: Cell): Effect.Effect<unknown, unknown, R> => {
         return Effect.withFiber((self) => {
@@ -221,22 +221,20 @@ export const linearizable = <System, State, Inputs, R = never>(
     })
 
     /** The first run of a scenario that goes wrong. */
-    const failing = Effect.fnUntraced(function* (scenario: Scenario, search: Search) {
+    const failing = Effect.fnUntraced(function* (scenario: Scenario, search: Search, mode: Mode) {
       current = scenario
       let failed: FailedRun | undefined
       const spent = yield* runner.explore(mode, search, { runs: perScenario, millis: Infinity }, (result) => {
-        if (result.verdict !== undefined) failed = { ...result, verdict: result.verdict }
+        if (result.verdict !== undefined) failed = { ...result, verdict: result.verdict, mode }
         return failed !== undefined
       })
       runs += spent.runs
       return failed
     })
 
-    const fail = Effect.fnUntraced(function* (scenario: Scenario, token: string, search: Search, small: boolean) {
-      const failed = yield* failing(scenario, search)
-      if (failed === undefined) return
+    const fail = Effect.fnUntraced(function* (scenario: Scenario, token: string, failed: FailedRun, small: boolean) {
       last = undefined
-      const { replay, trace } = yield* diagnose(runner, mode, failed, runs, small)
+      const { replay, trace } = yield* diagnose(runner, failed.mode, failed, runs, small)
       const ran = lastUnexplained()
       const text = `${token} ${replay}`
       const [reason = "", ...rest] = trace.split("\n")
@@ -263,7 +261,8 @@ export const linearizable = <System, State, Inputs, R = never>(
         const found = yield* check({ replay: token }, () => false)
         if (found._tag !== "Falsified")
           return yield* Effect.die(new Error(`no scenario has this replay string: ${token}`))
-        yield* fail(found.shrunkInput, token, replaySearch(replay.schedule, replay.seed), false)
+        const failed = yield* failing(found.shrunkInput, replaySearch(replay.schedule, replay.seed), replay.mode)
+        if (failed !== undefined) return yield* fail(found.shrunkInput, token, failed, false)
         return { scenarios: 1, runs, histories: explained.size }
       })
     }
@@ -273,15 +272,23 @@ export const linearizable = <System, State, Inputs, R = never>(
       while (done < count && performance.now() - begun < millis) {
         const batch = { runs: Math.min(count - done, batchSize), seed: `${seed}.${done / batchSize}` }
         const found = yield* check(batch, (scenario) =>
-          Effect.map(failing(scenario, strategy.search(seed)), (failed) => failed === undefined)
+          Effect.map(failing(scenario, strategy.search(seed), mode), (failed) => failed === undefined)
         )
-        if (found._tag === "Falsified") yield* fail(found.shrunkInput, found.replay, strategy.search(seed), true)
+        if (found._tag === "Falsified") {
+          const { replay, shrunkInput } = found
+          const failed = yield* failing(shrunkInput, strategy.search(seed), mode)
+          if (failed === undefined)
+            return yield* Effect.die(new Error(`${notReproducible}\n${describeScenario(shrunkInput)}`))
+          return yield* fail(shrunkInput, replay, failed, true)
+        }
         if (found._tag === "Exhausted") return yield* Effect.die(new Error("the schemas generate next to nothing"))
         done += batch.runs
       }
       return { scenarios: done, runs, histories: explained.size }
     })
   })
+
+const notReproducible = "a scenario failed, and then it did not: something decides that the explorer does not own"
 
 /** Scenarios grow over a batch, from a few short ones to the full size. */
 const batchSize = 50
