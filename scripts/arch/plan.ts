@@ -30,7 +30,14 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
  * that do not exist yet have their place already.
  */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/defect", "internal/children", "internal/grpcTimeout", "internal/effectLast", "internal/latencies"],
+  [
+    "internal/defect",
+    "internal/children",
+    "internal/grpcTimeout",
+    "internal/effectLast",
+    "internal/handle",
+    "internal/latencyWindow"
+  ],
   ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline", "internal/round"],
   ["internal/search", "internal/latestLatencies"],
   ["internal/judges"],
@@ -52,6 +59,6 @@ export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/region", "Deadline"],
   ["internal/flight", "SingleFlight"],
   ["internal/hedging", "Hedge"],
-  ["internal/latencies", "internal/hedging"],
+  ["internal/latencyWindow", "internal/hedging"],
   ["internal/grpcTimeout", "Deadline"]
 ])

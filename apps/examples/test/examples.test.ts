@@ -38,7 +38,8 @@ const pieces = Array.from(
 /** The piece and the program without their indentation, so that the guide may show the inside of a function. */
 const flat = (code: string) => code.replaceAll(/^[ \t]+/gm, "").trim()
 
-describe("the guide and the examples agree", () => {
+// one after the other: a program that keeps the event loop busy would change what another measures
+describe("the guide and the examples agree", { concurrent: false }, () => {
   it("every piece of the guide stands in its program", () => {
     for (const { code, language, path } of pieces) {
       const file = join(root, path)

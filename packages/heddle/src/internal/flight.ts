@@ -15,15 +15,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Inspectable from "effect/Inspectable"
 import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
-import * as Pipeable from "effect/Pipeable"
 
 import { stop } from "./children.ts"
 import { CurrentDeadline } from "./deadline.ts"
 import { describe } from "./defect.ts"
 import type { AnyEffect } from "./effectLast.ts"
+import { Handle } from "./handle.ts"
 import { readyRing } from "./readyRing.ts"
 
 export const TypeId = "~heddle/SingleFlight"
@@ -83,9 +82,8 @@ const CurrentCall = Context.Reference<Call | undefined>("heddle/SingleFlight/Cur
   defaultValue: () => undefined
 })
 
-export class Flight extends Inspectable.Class {
+export class Flight extends Handle {
   readonly [TypeId] = TypeId
-  readonly name: string | undefined
   private readonly calls = MutableHashMap.empty<unknown, Call>()
   /** Executions that their last caller has left, and that have not ended yet. */
   private readonly ending = MutableHashMap.empty<unknown, ReadonlyArray<Fiber.Fiber<any, any>>>()
@@ -95,16 +93,7 @@ export class Flight extends Inspectable.Class {
   private joined = 0
 
   constructor(name: string | undefined) {
-    super()
-    this.name = name
-  }
-
-  pipe() {
-    return Pipeable.pipeArguments(this, arguments)
-  }
-
-  toJSON() {
-    return { _id: "SingleFlight", name: this.name, ...this.stats() }
+    super("SingleFlight", name)
   }
 
   stats() {
@@ -141,10 +130,9 @@ export class Flight extends Inspectable.Class {
     const call = Option.getOrUndefined(MutableHashMap.get(this.calls, key))
     if (call === undefined) return undefined
     if (inside !== undefined && call.needs(inside)) {
-      const where = this.name === undefined ? "" : ` on ${JSON.stringify(this.name)}`
       const execution =
         inside === call ? "its own execution" : `the execution for ${describe(inside.key)}, which it needs,`
-      throw new Error(`SingleFlight.run${where}: a run for ${describe(key)} inside ${execution} would never end`)
+      throw new Error(`${this.label("run")}: a run for ${describe(key)} inside ${execution} would never end`)
     }
     this.joined++
     return call

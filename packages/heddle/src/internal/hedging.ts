@@ -8,8 +8,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Inspectable from "effect/Inspectable"
-import * as Pipeable from "effect/Pipeable"
 import * as Scope from "effect/Scope"
 
 import type { Budget, RetryBudget } from "./budget.ts"
@@ -17,7 +15,8 @@ import { logSuppressed, stop } from "./children.ts"
 import { nanosLeft } from "./deadline.ts"
 import { checkCount, checkDuration } from "./defect.ts"
 import type { AnyEffect } from "./effectLast.ts"
-import { Latencies } from "./latencies.ts"
+import { Handle } from "./handle.ts"
+import { LatencyWindow } from "./latencyWindow.ts"
 
 export const TypeId = "~heddle/Hedge"
 
@@ -35,24 +34,23 @@ export interface Options {
 /** So many latencies before their percentile is believed, at the least. */
 const fewest = 10
 
-export class Hedging extends Inspectable.Class {
+export class Hedging extends Handle {
   readonly [TypeId] = TypeId
-  readonly name: string | undefined
   readonly maxAttempts: number
   readonly budget: Budget | undefined
   readonly losers: "await" | "scope"
   /** Nanoseconds; `Infinity` for never. */
   private readonly delay: number
   private readonly percentile: number
-  readonly latencies: Latencies | undefined
+  readonly latencies: LatencyWindow | undefined
   runs = 0
   hedges = 0
   wins = 0
   refused = 0
 
   constructor(operation: string, { budget, delay, losers = "await", maxAttempts = 2, name, percentile }: Options) {
-    super()
-    const label = `Hedge.${operation}${name === undefined ? "" : ` on ${JSON.stringify(name)}`}`
+    super("Hedge", name)
+    const label = this.label(operation)
     if (percentile !== undefined && !(percentile >= 1 && percentile <= 99.9)) {
       throw new RangeError(`${label}: percentile must be from 1 to 99.9, such as 95, got ${percentile}`)
     }
@@ -60,21 +58,12 @@ export class Hedging extends Inspectable.Class {
     checkCount(label, "maxAttempts", maxAttempts, "or Infinity")
     if (maxAttempts === 0) throw new RangeError(`${label}: maxAttempts must be at least 1, got 0`)
     const nanos = Duration.toMillis(checkDuration(label, "delay", delay ?? Infinity)) * 1e6
-    this.name = name
     this.maxAttempts = maxAttempts
     this.budget = budget as Budget | undefined
     this.losers = losers
     this.delay = nanos < 0 ? Infinity : nanos
     this.percentile = percentile ?? 100
-    this.latencies = percentile === undefined ? undefined : new Latencies()
-  }
-
-  pipe() {
-    return Pipeable.pipeArguments(this, arguments)
-  }
-
-  toJSON() {
-    return { _id: "Hedge", name: this.name, ...this.stats() }
+    this.latencies = percentile === undefined ? undefined : new LatencyWindow()
   }
 
   stats() {

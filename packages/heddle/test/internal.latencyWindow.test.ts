@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 
-import { Latencies } from "../src/internal/latencies.ts"
+import { LatencyWindow } from "../src/internal/latencyWindow.ts"
 
 const millis = 1_000_000
 
 const recorded = (nanos: ReadonlyArray<number>) => {
-  const latencies = new Latencies()
+  const latencies = new LatencyWindow()
   for (const one of nanos) latencies.record(one)
   return latencies
 }
@@ -14,7 +14,7 @@ const recorded = (nanos: ReadonlyArray<number>) => {
 /** Powers of ten: from nanoseconds to days. */
 const exponent = Schema.Number.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 15 })))
 
-describe("Latencies", () => {
+describe("LatencyWindow", () => {
   it.prop(
     "a percentile is above that share of the latest 2,048, by no more than a sixteenth or a microsecond",
     [Schema.Array(exponent), Schema.Int, Schema.Int],

@@ -25,7 +25,7 @@ const aboveBucket = (bucket: number): number => {
   return (17 + (bucket % 16)) * 2 ** (Math.floor(bucket / 16) - 1) * 1_000
 }
 
-export class Latencies {
+export class LatencyWindow {
   private readonly window = new Uint16Array(windowSize)
   private readonly counts = new Uint16Array(buckets)
   private recorded = 0
