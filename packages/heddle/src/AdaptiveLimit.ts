@@ -7,8 +7,8 @@
  *
  * - **Rounds.** A limit moves once per round: when as many calls have ended as were in flight, and then `samples` more were
  *   measured. So it sees what a step did before it takes the next one.
- * - **Up** only while at least half of the limit is in use: an idle system does not grow. Until it first meets resistance
- *   it doubles (the warm-up), from then on it steps.
+ * - **Up** to twice what was in flight at the most: an idle system does not grow. Until it first meets resistance the limit
+ *   doubles (the warm-up), from then on it steps.
  * - **Down** by `backoff` when a call of the round was dropped, by half when all were. A drop's latency is never used, so a
  *   timeout that is always the same is no healthy latency.
  * - **Latency** is compared with that of the server without a queue. `vegas` and `gradient2` measure it by a probe: they
@@ -186,10 +186,18 @@ export const aimd = (options: Options = {}): Aimd => ({ _tag: "aimd", ...common(
 
 /**
  * Keeps a few requests in the server's queue: grows while there are fewer than `alpha`, shrinks while there are more than
- * `beta`. The queue is what Little's law says of the latency: `limit * (1 - baseline / latency)`. The least latency of the
- * three.
+ * `beta`. The queue is what Little's law says of the latency: `limit * (1 - baseline / latency)`. Of the three
+ * it has the least latency.
  *
  * `samples` is 100 by default, `smoothing` 1. Throws where an option breaks its rule.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as AdaptiveLimit from "heddle/AdaptiveLimit"
+ *
+ * const limit = AdaptiveLimit.vegas({ alpha: 2, beta: 4, maximum: 12 })
+ * AdaptiveLimit.initial(limit).limit // => 12
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -203,10 +211,18 @@ export const vegas = (options: VegasOptions = {}): Vegas => {
 }
 
 /**
- * Lets latency rise to `tolerance` times its baseline, then shrinks in proportion to the excess. Of the three it uses the
- * server most fully and bears the most noise.
+ * Lets latency rise to `tolerance` times its baseline, then shrinks in proportion to the excess. It lets more
+ * wait than `vegas` does, and is misled less by latencies that vary much.
  *
  * `samples` is 100 by default, `smoothing` 0.5. Throws where an option breaks its rule.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as AdaptiveLimit from "heddle/AdaptiveLimit"
+ *
+ * const limit = AdaptiveLimit.gradient2({ tolerance: 2, initial: 50 })
+ * AdaptiveLimit.initial(limit).limit // => 50
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -312,13 +328,13 @@ export const initial = (limit: AdaptiveLimit): State => ({
  * import * as AdaptiveLimit from "heddle/AdaptiveLimit"
  *
  * const limit = AdaptiveLimit.aimd()
- * // twenty at a time take 5 ms each, whatever the limit
+ * // twenty at a time, 5 ms each
  * const healthy = { rtt: 5e6, inFlight: 20, dropped: false }
  * const after = (samples: ReadonlyArray<AdaptiveLimit.Sample>) =>
  *   samples.reduce(AdaptiveLimit.update(limit), AdaptiveLimit.initial(limit)).limit
  *
- * after(Array(30).fill(healthy)) // => 40
- * after(Array(3000).fill(healthy)) // => 80
+ * after(Array(29).fill(healthy)) // => 20
+ * after(Array(3000).fill(healthy)) // => 40
  * after(Array(300).fill({ ...healthy, dropped: true })) // => 1
  * ```
  *
@@ -341,10 +357,8 @@ export const update =
   }
 
 const move = (limit: AdaptiveLimit, search: Search, round: Report): Search => {
-  if (limit._tag !== "aimd") {
-    const judge = limit._tag === "vegas" ? judges.vegas(limit) : judges.gradient2(limit)
-    return listen(search, round, judge, limit)
-  }
+  if (limit._tag === "vegas") return listen(search, round, judges.vegas(limit), limit)
+  if (limit._tag === "gradient2") return listen(search, round, judges.gradient2(limit), limit)
   if (round.dropped > 0) return backOff(search, round, limit)
   return step(search, round, { doubt: 0, target: search.estimate + 1 }, limit, 1)
 }

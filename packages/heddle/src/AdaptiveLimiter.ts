@@ -106,7 +106,7 @@ export class ConcurrencyLimited extends Schema.TaggedError<ConcurrencyLimited>()
  * @category models
  */
 export interface Stats {
-  /** How many calls may be in flight. */
+  /** How many calls may be in flight: half as many as otherwise during a probe. */
   readonly limit: number
   readonly inFlight: number
   readonly waiting: number

@@ -275,7 +275,7 @@ describe("outcomes", () => {
     assert.strictEqual(classify(Exit.succeed(1)), "success")
     assert.strictEqual(classify(Exit.fail(new Cause.TimeoutError())), "dropped")
     assert.strictEqual(classify(Exit.fail(new DeadlineExceeded())), "dropped")
-    assert.strictEqual(classify(Exit.fail(new Error("not found"))), "ignored")
+    assert.strictEqual(classify(Exit.fail("not found")), "ignored")
     assert.strictEqual(classify(Exit.fail(undefined)), "ignored")
     assert.strictEqual(classify(Exit.die(new Cause.TimeoutError())), "ignored")
     assert.strictEqual(classify(Exit.interrupt()), "ignored")

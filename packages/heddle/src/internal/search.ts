@@ -2,7 +2,7 @@
  * The search for a limit, as far as the algorithms share it: when it moves, how far, and what it compares latencies with.
  *
  * ```
- *   warm ───── congestion or drops ─────▶ steady ───── suspicion, or long at full load ─────▶ probing
+ *   warm ───── congestion or drops ─────▶ steady ─────── doubt, or long at full load ───────▶ probing
  *    ▲  ▲  doubles                          ▲  ▲  small steps                    half the load │ │
  *    │  └─ everything was dropped           │  └── it was a queue: so is the limit halved ─────┘ │
  *    └── it is much higher than before ─────┴───── it was none: that is the baseline ────────────┘
