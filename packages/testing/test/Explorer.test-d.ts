@@ -19,7 +19,7 @@ test("exploring needs what the effect needs, and fails only where it says so", (
 })
 
 test("a rendered outcome knows the exit", () => {
-  Explorer.outcomes(effect, {
+  void Explorer.outcomes(effect, {
     render: (exit) => {
       expectTypeOf(exit).toEqualTypeOf<Exit.Exit<"a", "e">>()
       return exit._tag === "Success" ? exit.value : "failed"
@@ -61,7 +61,7 @@ test("what the real thing requires is required; a scope is each run's own", () =
 })
 
 test("a model's answer of another state does not compile", () => {
-  Explorer.linearizable({
+  void Explorer.linearizable({
     make: Ref.make(0),
     model: 0,
     // @ts-expect-error the state is a number
@@ -70,7 +70,7 @@ test("a model's answer of another state does not compile", () => {
 })
 
 test("a test has a scope and nothing else", () => {
-  it.explore("scoped", Effect.scope)
-  // @ts-expect-error nobody provides "r"
-  it.explore("needs", effect)
+  expectTypeOf(it.explore).toBeCallableWith("scoped", Effect.scope)
+  expectTypeOf<Parameters<typeof it.explore>[1]>().not.toExtend<typeof effect>()
+  expectTypeOf<typeof effect>().not.toExtend<Parameters<typeof it.explore>[1]>()
 })
