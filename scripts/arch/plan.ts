@@ -30,12 +30,20 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
  * that do not exist yet have their place already.
  */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/defect"],
+  [
+    "internal/defect",
+    "internal/children",
+    "internal/grpcTimeout",
+    "internal/effectLast",
+    "internal/handle",
+    "internal/latencyWindow"
+  ],
   ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline", "internal/round"],
-  ["internal/search", "internal/latencies"],
+  ["internal/search", "internal/latestLatencies"],
   ["internal/judges"],
   ["RateLimit", "AdaptiveLimit"],
-  ["internal/permits", "internal/results"],
+  ["internal/permits", "internal/results", "internal/region", "internal/budget", "internal/flight"],
+  ["internal/hedging"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]
@@ -45,7 +53,12 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/permits", "WeightedSemaphore"],
   ["internal/judges", "AdaptiveLimit"],
-  ["internal/latencies", "AdaptiveLimiter"],
+  ["internal/latestLatencies", "AdaptiveLimiter"],
   ["internal/stage", "Pipeline"],
-  ["internal/results", "internal/stage"]
+  ["internal/results", "internal/stage"],
+  ["internal/region", "Deadline"],
+  ["internal/flight", "SingleFlight"],
+  ["internal/hedging", "Hedge"],
+  ["internal/latencyWindow", "internal/hedging"],
+  ["internal/grpcTimeout", "Deadline"]
 ])

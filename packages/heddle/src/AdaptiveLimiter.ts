@@ -28,7 +28,7 @@ import * as Scope from "effect/Scope"
 
 import * as AdaptiveLimit from "./AdaptiveLimit.ts"
 import { checkCount, checkDuration } from "./internal/defect.ts"
-import { Latencies } from "./internal/latencies.ts"
+import { LatestLatencies } from "./internal/latestLatencies.ts"
 import * as WeightedSemaphore from "./WeightedSemaphore.ts"
 
 const TypeId = "~heddle/AdaptiveLimiter"
@@ -230,7 +230,7 @@ class Limiter extends Inspectable.Class implements AdaptiveLimiter {
   // Invariant: the semaphore has as many permits as the state's limit.
   private state: AdaptiveLimit.State
   private readonly permits: WeightedSemaphore.WeightedSemaphore
-  private readonly latencies = new Latencies()
+  private readonly latencies = new LatestLatencies()
   private inFlight = 0
   private waiting = 0
   private rejected = 0

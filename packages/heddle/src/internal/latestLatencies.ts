@@ -1,9 +1,9 @@
-/** The latencies of late: the last 256 of them, for quantiles when somebody looks. */
+/** The last 256 latencies, exact, for quantiles when somebody looks. (`latencies` is for whoever asks before each call.) */
 import * as Duration from "effect/Duration"
 
 const kept = 256
 
-export class Latencies {
+export class LatestLatencies {
   private readonly nanos = new Float64Array(kept)
   private count = 0
 
