@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -386,6 +387,19 @@ describe("stats", () => {
       yield* Deferred.succeed(done, undefined)
       yield* Fiber.join(call)
       assert.deepStrictEqual((yield* stats(limiter)).latency?.p50, Duration.millis(20))
+    })
+  )
+
+  it.effect("a clock that goes back all the same took no time", () =>
+    Effect.gen(function* () {
+      const limiter = yield* make({ limit: fixed(1) })
+      const clock = yield* Clock.Clock
+      let nanos = 5_000n
+      const back: Clock.Clock = Object.assign(Object.create(clock), {
+        monotonicTimeNanosUnsafe: () => (nanos -= 1_000n)
+      })
+      yield* Effect.provideService(withPermit(limiter, Effect.void), Clock.Clock, back)
+      assert.strictEqual(Duration.toMillis((yield* stats(limiter)).latency!.p99), 0)
     })
   )
 
