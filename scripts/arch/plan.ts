@@ -36,14 +36,34 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "internal/grpcTimeout",
     "internal/effectLast",
     "internal/handle",
-    "internal/latencyWindow"
+    "internal/latencyWindow",
+    "internal/cursor",
+    "internal/readiness"
   ],
-  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline", "internal/round"],
+  [
+    "internal/waitLine",
+    "internal/readyRing",
+    "internal/observer",
+    "internal/deadline",
+    "internal/round",
+    "internal/policy"
+  ],
   ["internal/search", "internal/latestLatencies"],
   ["internal/judges"],
   ["RateLimit", "AdaptiveLimit"],
-  ["internal/permits", "internal/results", "internal/region", "internal/budget", "internal/flight"],
-  ["internal/hedging"],
+  [
+    "internal/permits",
+    "internal/results",
+    "internal/region",
+    "internal/budget",
+    "internal/flight",
+    "internal/slots",
+    "internal/tally",
+    "internal/selection"
+  ],
+  ["internal/hedging", "internal/tasks", "internal/branch"],
+  ["internal/group", "internal/forEach"],
+  ["internal/groupForms"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]
@@ -60,5 +80,9 @@ export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/flight", "SingleFlight"],
   ["internal/hedging", "Hedge"],
   ["internal/latencyWindow", "internal/hedging"],
-  ["internal/grpcTimeout", "Deadline"]
+  ["internal/grpcTimeout", "Deadline"],
+  ["internal/forEach", "internal/groupForms"],
+  ["internal/groupForms", "ErrorGroup"],
+  ["internal/readiness", "Select"],
+  ["internal/branch", "Select"]
 ])

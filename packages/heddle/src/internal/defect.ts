@@ -20,6 +20,21 @@ export const checkCount = (
   throw new RangeError(`${operation}: ${what} must be ${rule}, got ${describe(value)}`)
 }
 
+/** Who speaks in a message: the operation, and the thing that it was done to where that has a name. */
+export const labelOf = (operation: string, name: string | undefined): string =>
+  name === undefined ? operation : `${operation} on ${JSON.stringify(name)}`
+
+/** A number that is at least one: of tasks at a time, of results that are needed. */
+export const checkPositive = (
+  operation: string,
+  what: string,
+  value: number,
+  unlimited: "finite" | "or Infinity"
+): void => {
+  checkCount(operation, what, value, unlimited)
+  if (value === 0) throw new RangeError(`${operation}: ${what} must be at least 1, got 0`)
+}
+
 /** What stands in a message for a value of any type: `1.5`, `"2"`, `2n`, `NaN`, `{"_tag":"ParseError"}`. Never throws. */
 export const describe = (value: unknown): string => {
   if (typeof value === "bigint") return `${value}n`
