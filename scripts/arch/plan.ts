@@ -30,11 +30,38 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
  * that do not exist yet have their place already.
  */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/defect", "internal/children", "internal/grpcTimeout", "internal/effectLast", "internal/cursor", "internal/readiness"],
-  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline", "internal/policy"],
+  [
+    "internal/defect",
+    "internal/children",
+    "internal/grpcTimeout",
+    "internal/effectLast",
+    "internal/handle",
+    "internal/latencyWindow",
+    "internal/cursor",
+    "internal/readiness"
+  ],
+  [
+    "internal/waitLine",
+    "internal/readyRing",
+    "internal/observer",
+    "internal/deadline",
+    "internal/round",
+    "internal/policy"
+  ],
+  ["internal/search", "internal/latestLatencies"],
+  ["internal/judges"],
   ["RateLimit", "AdaptiveLimit"],
-  ["internal/permits", "internal/results", "internal/region", "internal/budget", "internal/slots", "internal/tally", "internal/selection"],
-  ["internal/tasks", "internal/branch"],
+  [
+    "internal/permits",
+    "internal/results",
+    "internal/region",
+    "internal/budget",
+    "internal/flight",
+    "internal/slots",
+    "internal/tally",
+    "internal/selection"
+  ],
+  ["internal/hedging", "internal/tasks", "internal/branch"],
   ["internal/group", "internal/forEach"],
   ["internal/groupForms"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
@@ -45,9 +72,14 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 /** Modules that are the inside of one other module. */
 export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/permits", "WeightedSemaphore"],
+  ["internal/judges", "AdaptiveLimit"],
+  ["internal/latestLatencies", "AdaptiveLimiter"],
   ["internal/stage", "Pipeline"],
   ["internal/results", "internal/stage"],
   ["internal/region", "Deadline"],
+  ["internal/flight", "SingleFlight"],
+  ["internal/hedging", "Hedge"],
+  ["internal/latencyWindow", "internal/hedging"],
   ["internal/grpcTimeout", "Deadline"],
   ["internal/forEach", "internal/groupForms"],
   ["internal/groupForms", "ErrorGroup"],

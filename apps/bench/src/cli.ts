@@ -6,6 +6,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
+import { adaptive } from "./adaptive.ts"
 import { census } from "./census.ts"
 import { explorer } from "./explorer.ts"
 import { group } from "./group.ts"
@@ -13,7 +14,7 @@ import { type Bench, encodeLine, type Figure, measure, table, UnknownBench } fro
 import { pipeline } from "./pipeline.ts"
 import { semaphore } from "./semaphore.ts"
 
-const benches: ReadonlyArray<Bench> = [semaphore, pipeline, group, census, explorer]
+const benches: ReadonlyArray<Bench> = [semaphore, adaptive, pipeline, group, census, explorer]
 
 const names = Argument.String("name").pipe(
   Argument.variadic(),

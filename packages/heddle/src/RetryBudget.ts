@@ -137,7 +137,7 @@ export const retry: {
       if (held) self.release()
       held = false
     }
-    const decide = Effect.fnUntraced(function* ({ attempt, duration, input }: Schedule.Metadata<unknown>) {
+    const decide = Effect.fnUntraced(function* ({ attempt, duration, input }: Schedule.Metadata) {
       giveBack()
       if (attempt > (options.times ?? Infinity)) return false
       if (options.while !== undefined && !(yield* answer(options.while(input)))) return false

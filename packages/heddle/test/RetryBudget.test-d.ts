@@ -42,7 +42,7 @@ test("traffic and further attempts", () => {
 
 test("misuse does not compile", () => {
   // @ts-expect-error the budget comes first
-  RetryBudget.retry(effect, budget, { times: 3 })
+  void RetryBudget.retry(effect, budget, { times: 3 })
   // @ts-expect-error a handle cannot be made by hand
   void RetryBudget.stats({ ratio: 1 })
 })

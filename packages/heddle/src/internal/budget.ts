@@ -3,11 +3,12 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Inspectable from "effect/Inspectable"
+import type * as Inspectable from "effect/Inspectable"
 import type * as Option from "effect/Option"
-import * as Pipeable from "effect/Pipeable"
+import type * as Pipeable from "effect/Pipeable"
 
 import { checkCount } from "./defect.ts"
+import { Handle } from "./handle.ts"
 
 export const TypeId = "~heddle/RetryBudget"
 
@@ -30,9 +31,8 @@ export interface Options {
 /** The budgets under which a fiber's execution is counted already: a hedge inside a retry is one execution, not two. */
 const Counted = Context.Reference<ReadonlyArray<Budget>>("heddle/RetryBudget/Counted", { defaultValue: () => [] })
 
-export class Budget extends Inspectable.Class implements RetryBudget {
+export class Budget extends Handle implements RetryBudget {
   readonly [TypeId]: typeof TypeId = TypeId
-  readonly name: string | undefined
   private readonly ratio: number
   private readonly minConcurrency: number
   private executions = 0
@@ -41,21 +41,12 @@ export class Budget extends Inspectable.Class implements RetryBudget {
   private refused = 0
 
   constructor({ minConcurrency = 3, name, ratio = 0.2 }: Options) {
-    super()
-    const label = name === undefined ? "RetryBudget.make" : `RetryBudget.make on ${JSON.stringify(name)}`
+    super("RetryBudget", name)
+    const label = this.label("make")
     if (!(ratio >= 0 && ratio <= 1)) throw new RangeError(`${label}: ratio must be from 0 to 1, got ${ratio}`)
     checkCount(label, "minConcurrency", minConcurrency, "or Infinity")
-    this.name = name
     this.ratio = ratio
     this.minConcurrency = minConcurrency
-  }
-
-  pipe() {
-    return Pipeable.pipeArguments(this, arguments)
-  }
-
-  toJSON() {
-    return { _id: "RetryBudget", name: this.name, ...this.stats() }
   }
 
   stats() {

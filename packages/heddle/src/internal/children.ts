@@ -3,6 +3,7 @@
  * goes wrong meanwhile.
  */
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -19,15 +20,15 @@ export const stop = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>): Effect.Eff
   })
 
 /**
- * An outcome, behind a log entry for the defects of finalizers that ran when it had been decided. In its cause they would
- * turn a typed failure into a defect, which `Effect.catch` misses.
+ * Logs the defects of finalizers that ran when the outcome had been decided. In its cause they would turn a typed failure
+ * into a defect, which `Effect.catch` misses.
  */
-export const afterLogging = <A, E>(
-  who: string,
-  defects: ReadonlyArray<Cause.Die>,
-  outcome: Exit.Exit<A, E>
-): Effect.Effect<A, E> => {
-  if (defects.length === 0) return outcome
-  const message = `${who}: a finalizer died after the outcome had been decided`
-  return Effect.andThen(Effect.logError(message, Cause.fromReasons(defects)), outcome)
+export const logSuppressed = (
+  context: Context.Context<never>,
+  what: string,
+  exit: Exit.Exit<unknown, unknown>
+): void => {
+  const defects = exit._tag === "Failure" ? exit.cause.reasons.filter(Cause.isDieReason) : []
+  if (defects.length === 0) return
+  Effect.runForkWith(context)(Effect.logWarning(`${what}, and a cleanup died`, Cause.fromReasons(defects)))
 }

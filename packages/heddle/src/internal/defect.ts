@@ -49,3 +49,8 @@ export const checkDuration = (operation: string, what: string, input: Duration.I
   if (Option.isSome(duration)) return duration.value
   throw new RangeError(`${operation}: ${what} must be a duration such as "5 seconds", got ${describe(input)}`)
 }
+
+/** Any other rule, in words. */
+export const checkThat = (holds: boolean, operation: string, what: string, value: unknown, rule: string): void => {
+  if (!holds) throw new RangeError(`${operation}: ${what} must be ${rule}, got ${describe(value)}`)
+}

@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 
-import { afterLogging, stop } from "./children.ts"
+import { logSuppressed, stop } from "./children.ts"
 import { CurrentDeadline, type Deadline, nanosUntil } from "./deadline.ts"
 
 export class Region<A, E, X> implements Deadline {
@@ -46,7 +46,7 @@ export class Region<A, E, X> implements Deadline {
     )
   }
 
-  private begin<R>(effect: Effect.Effect<A, E, R>, resume: (exit: Effect.Effect<A, E | X>) => void): void {
+  private begin<R>(effect: Effect.Effect<A, E, R>, resume: (exit: Exit.Exit<A, E | X>) => void): void {
     // the caller's context has what the effect requires
     const context = this.caller.context as Context.Context<R>
     const inside = this.earlier === undefined ? Context.add(context, CurrentDeadline, this) : context
@@ -78,13 +78,13 @@ export class Region<A, E, X> implements Deadline {
   }
 
   /** Once expired, the effect has failed; what else failed meanwhile is kept behind that, where it is no defect. */
-  private report(exit: Exit.Exit<A, E>): Effect.Effect<A, E | X> {
+  private report(exit: Exit.Exit<A, E>): Exit.Exit<A, E | X> {
     const elapsed = Duration.nanos(this.clock.monotonicTimeNanosUnsafe() - this.begun)
     const exceeded = Cause.makeFailReason(this.exceeded(elapsed))
     const reasons = exit._tag === "Failure" ? exit.cause.reasons : []
     const isOurs = (reason: Cause.Reason<E>) => Cause.isInterruptReason(reason) && reason.fiberId === this.caller.id
     const kept = reasons.filter((reason) => !isOurs(reason) && !Cause.isDieReason(reason))
-    const outcome = Exit.failCause(Cause.fromReasons<E | X>([exceeded, ...kept]))
-    return afterLogging("Deadline.within", reasons.filter(Cause.isDieReason), outcome)
+    logSuppressed(this.caller.context, "A deadline was exceeded", exit)
+    return Exit.failCause(Cause.fromReasons<E | X>([exceeded, ...kept]))
   }
 }

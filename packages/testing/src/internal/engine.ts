@@ -1,4 +1,3 @@
-import * as Clock from "effect/Clock"
 /**
  * Runs an effect under a scheduler and a clock that own every choice.
  *
@@ -6,19 +5,25 @@ import * as Clock from "effect/Clock"
  * `shouldYield`, so that what is not preempted costs next to nothing. One engine makes many runs, one after the other;
  * what is left of an earlier run (a fiber that a promise resumes too late) finds itself stopped at its next operation.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import * as Tracer from "effect/Tracer"
 
+import { Bypass } from "./bypass.ts"
+import { Choices } from "./choices.ts"
+import type { AnyFiber, FiberRecord } from "./fibers.ts"
 import type { Intervention } from "./intervention.ts"
-import { type AnyFiber, type Deviation, FiberRecord, type Mode, type PointKind } from "./model.ts"
-import { Observations } from "./observations.ts"
+import type { Mode, PointKind } from "./model.ts"
 import { Dispatcher, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
-import type { Point, RunFacts, Search } from "./search.ts"
+import { Resources } from "./resources.ts"
+import type { RunFacts, Search } from "./search.ts"
 import { RandomStream } from "./seeded.ts"
+import { Slices } from "./slices.ts"
 import { VirtualClock } from "./virtualClock.ts"
 
 export interface EngineOptions {
@@ -33,11 +38,30 @@ export interface Recorder {
   /** A fiber begins a slice, or goes on after those on its stack. */
   readonly enters: (record: FiberRecord) => void
   readonly preempted: (record: FiberRecord) => void
-  readonly steps: (record: FiberRecord, name: string) => void
+  readonly steps: (record: FiberRecord) => void
 }
 
-/** Why a run cannot go on by itself. */
-export type Stop = "ended" | "quiescent" | "steps" | "starved"
+/** A fiber that gave way when nobody was ready: only what it runs inside of could go on. */
+interface GaveWay {
+  readonly record: FiberRecord
+  readonly below: FiberRecord | undefined
+  readonly steps: number
+  /** That of the task which continues it. */
+  readonly order: number
+}
+
+/** What a run is made from. */
+export interface Plan {
+  readonly search: Search
+  readonly seed: number
+  readonly intervention?: Intervention | undefined
+}
+
+/**
+ * Why a run cannot go on by itself: it has `ended`, or its root has and fibers are `left`; only time could move it, and
+ * that waits to be told (`asleep`), or not even that (`quiescent`).
+ */
+export type Stop = "ended" | "left" | "quiescent" | "asleep" | "steps" | "starved" | "thrown"
 
 /** The run that a fiber takes part in. */
 export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddle/testing/CurrentEngine", {
@@ -47,62 +71,71 @@ export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddl
 /** The first operation of a slice that a mode may preempt. */
 const firstPreemptible: Readonly<Record<Mode, number>> = { stock: Infinity, resume: Infinity, op3: 3, op: 1 }
 
-/** In fair order a fiber is preempted after so many operations, and after so many tasks a millisecond has passed. */
+/** In fair order a fiber is preempted after so many operations, and after so many tasks time passes: twice as much each time. */
 const fairOperations = 32
 const fairTasks = 64
 
-export class Engine implements Scheduler.Scheduler, Point {
+export class Engine implements Scheduler.Scheduler {
   readonly executionMode = "async" as const
   readonly options: EngineOptions
-  readonly observations = new Observations()
+  readonly resources = new Resources()
+  readonly bypass: Bypass
   readonly clock: VirtualClock
   readonly random = new RandomStream(0)
-  /** Called when a fiber moves that was resumed from outside the run. */
+  /** Something has moved since `advance` came back: a fiber that was resumed from outside, or what it has scheduled. */
+  moved = false
+  /** Called when it does. */
   onOutside: (() => void) | undefined = undefined
+  /** Some fiber of the run was resumed from outside. */
+  wasMoved = false
+  /** Whether a run stops before time moves. */
+  asksFirst = false
   recorder: Recorder | undefined = undefined
 
-  kind: PointKind = "dispatch"
-  points = 0
-  steps = 0
-  deviations: Array<Deviation> = []
-  /** A deviation could not be taken: the run was not what its schedule was made from. */
-  diverged = false
-  records: Array<FiberRecord> = []
+  readonly choices: Choices
+  /** What a task threw. */
+  thrown: { readonly error: unknown } | undefined = undefined
   root: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  current: FiberRecord | undefined = undefined
 
   private readonly ready: ReadyQueue
-  private readonly byFiber = new Map<AnyFiber, FiberRecord>()
+  readonly slices: Slices
   private readonly firstPreemptible: number
   private readonly resumes: boolean
-  private search: Search = defaults
+  /** A fiber that is started by whoever forks it may be preempted before its first operation. */
+  private readonly startsLater: boolean
   private intervention: Intervention | undefined = undefined
   private epoch = 0
-  private order = 0
-  /** Tasks that were begun. */
-  private turns = 0
+  private stopped = false
+  private tasks = 0
   private limit = 0
   private fair = false
   private fairTurns = 0
   private looping = false
-  /** The task that runs; whether none of its slices has begun yet. */
-  private task: Task | undefined = undefined
-  private fresh = false
-  private lastScheduled: Task | undefined = undefined
+  /** Timers of one length, which fire in their order. */
+  private readonly timers = new Map<number, Dispatcher>()
   /** Whom the preempted fiber was preempted for. */
   private target: Task | undefined = undefined
+  private gaveWay: GaveWay | undefined = undefined
+  /** The last deviation has changed nothing. */
+  private redundant = false
 
   constructor(options: EngineOptions) {
     this.options = options
     this.ready = new ReadyQueue(eligibleIn[options.mode])
+    this.choices = new Choices(this.ready)
+    this.slices = new Slices(this.ready)
+    this.bypass = new Bypass(options.maxBypass)
     this.firstPreemptible = firstPreemptible[options.mode]
     this.resumes = options.mode !== "stock"
+    this.startsLater = this.firstPreemptible === 1
     this.clock = new VirtualClock({
-      running: () => this.recordOf(Fiber.getCurrent()),
-      due: ({ fiber, wake }) => {
-        const task = this.enqueue(this.makeDispatcher(), wake, 0, undefined)
-        task.fiber = fiber
-        if (fiber !== undefined) task.key = fiber.key
+      running: () => this.slices.recordOf(Fiber.getCurrent()),
+      due: ({ fiber, millis, wake }) => {
+        const timers = this.timersOf(millis)
+        const task = this.slices.schedule(timers, wake, 0, undefined)
+        // and each of them may fire in another turn of the event loop
+        timers.open = undefined
+        if (fiber !== undefined) this.slices.continues(task, fiber)
       },
       gone: ({ wake }) => this.ready.removeRun(wake)
     })
@@ -110,10 +143,13 @@ export class Engine implements Scheduler.Scheduler, Point {
 
   /** The services of a run, on top of what the caller provides. */
   context(base: Context.Context<never>): Context.Context<never> {
+    this.slices.fibers.outerSpan = Context.getOrUndefined(base as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     return base.pipe(
       Context.add(Clock.Clock, this.clock),
       Context.add(Random.Random, this.random),
       Context.add(Scheduler.Scheduler, this),
+      // whoever explores may prevent yields for himself
+      Context.add(Scheduler.PreventSchedulerYield, false),
       Context.add(CurrentEngine, this)
     )
   }
@@ -122,54 +158,65 @@ export class Engine implements Scheduler.Scheduler, Point {
   start(
     fork: (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>,
     effect: Effect.Effect<unknown, unknown>,
-    plan: { readonly search: Search; readonly seed: number; readonly intervention?: Intervention | undefined }
+    plan: Plan
   ): void {
-    this.epoch++
+    this.stop()
+    this.stopped = false
     this.ready.clear()
     this.clock.reset()
+    if (this.timers.size > 0) this.timers.clear()
     this.random.reset(plan.seed)
-    this.observations.reset()
-    this.byFiber.clear()
-    this.records = []
-    this.deviations = []
-    this.diverged = false
-    this.points = this.steps = this.order = this.turns = this.fairTurns = 0
+    this.resources.reset()
+    this.bypass.reset()
+    this.slices.reset()
+    this.choices.begin(plan.search)
+    this.tasks = this.fairTurns = 0
     this.limit = this.options.maxSteps
-    this.fair = false
-    this.current = this.task = this.lastScheduled = this.target = this.root = undefined
-    this.search = plan.search
+    this.fair = this.redundant = this.wasMoved = false
+    this.target = this.gaveWay = this.root = this.thrown = undefined
     this.intervention = plan.intervention
     this.intervention?.begins()
-    this.fresh = true
     this.looping = true
-    try {
+    this.slices.begin(undefined)
+    this.guard(() => {
       this.root = fork(effect)
-      this.rest()
-    } finally {
-      this.looping = false
-    }
+    })
+    this.looping = false
+  }
+
+  /** Ends a run: whoever of it is still moved from outside stops at its next operation. */
+  stop(): void {
+    this.epoch++
+    this.slices.current = undefined
+    this.stopped = true
   }
 
   /** Runs until nothing can. */
   advance(): Stop {
+    this.slices.rest()
     this.looping = true
+    this.moved = false
     try {
       for (;;) {
         while (this.ready.size > 0) {
-          if (this.steps > this.limit) {
+          if (this.thrown !== undefined) return "thrown"
+          if (this.slices.steps > this.limit || ++this.tasks > this.limit) {
             if (this.fair) return "steps"
             this.fair = true
             this.target = undefined
             this.limit += this.options.maxSteps
           }
-          if (this.observations.starvation !== undefined) return "starved"
-          if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(1)
+          this.bypass.hasRun(this.ready.oldest, this.slices.isParked)
+          if (this.bypass.starvation !== undefined) return "starved"
+          if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(2 ** (this.fairTurns / fairTasks))
           this.intervention?.betweenTasks()
           // whom that interrupted may have been the last that was ready
           if (this.ready.size > 0) this.dispatch()
         }
-        if (this.exit !== undefined) return "ended"
+        if (this.thrown !== undefined) return "thrown"
+        if (this.exit !== undefined) return this.slices.fibers.haveEnded ? "ended" : "left"
         if (this.intervention?.betweenTasks() === true) continue
+        if (this.asksFirst && this.clock.hasSleepers) return "asleep"
         if (!this.clock.advance()) return "quiescent"
       }
     } finally {
@@ -177,11 +224,37 @@ export class Engine implements Scheduler.Scheduler, Point {
     }
   }
 
+  /** Something outside has moved a fiber of the run. */
+  movesFromOutside(): void {
+    this.moved = true
+    this.onOutside?.()
+  }
+
+  /** Moves time on to when somebody wakes. */
+  passTime(): void {
+    this.clock.advance()
+  }
+
+  /** A run that was given up goes on, with as many operations as one that begins. */
+  extend(): void {
+    this.fair = false
+    this.slices.steps = this.tasks = 0
+    this.limit = this.options.maxSteps
+  }
+
   get exit(): Exit.Exit<unknown, unknown> | undefined {
     return this.root?.pollUnsafe()
   }
+  get records(): ReadonlyArray<FiberRecord> {
+    return this.slices.fibers.records
+  }
+  get steps(): number {
+    return this.slices.steps
+  }
   get facts(): RunFacts {
-    return { points: this.points, fibers: this.records.length, schedule: this.deviations }
+    const { deviations, points } = this.choices
+    const { random, redundant, steps } = this
+    return { points, steps, schedule: deviations, redundant, drawsRandom: random.drawn }
   }
 
   /** A choice between `alternatives` values, by the strategy. */
@@ -191,34 +264,37 @@ export class Engine implements Scheduler.Scheduler, Point {
 
   /** A fiber has come to an `Explorer.step`. */
   reachStep(fiber: AnyFiber, name: string): void {
-    const record = this.recordOf(fiber)
+    const record = this.slices.recordOf(fiber)
     if (record === undefined) return
-    record.step = name
-    this.recorder?.steps(record, name)
-    this.observations.arrives(record, name, this.options.maxBypass, (other) => !other.ended && !this.isReady(other))
+    record.reach(name)
+    this.recorder?.steps(record)
+    this.bypass.arrives(record, name, this.slices.order, this.slices.isParked)
   }
 
   shouldYield(fiber: AnyFiber): boolean {
+    const { slices } = this
     const operation = fiber.currentOpCount
-    let record = this.current
+    let record = slices.current
     if (operation === 1 || record === undefined || record.fiber !== fiber) {
       record = this.enter(fiber, operation)
       if (record === undefined) return true
     }
-    this.steps++
+    slices.steps++
     if (this.intervention !== undefined && this.intervention.beforeOperation(record)) return this.preempt(record)
     if (record.skip > 0) {
       record.skip--
       return false
     }
-    if (operation >= fiber.cache.maxOpsBeforeYield) return this.preempt(record)
+    if (operation >= fiber.cache.maxOpsBeforeYield || slices.steps > this.limit) return this.preempt(record)
     const postponable = record.resumed && operation === 1 && this.resumes
     if (!postponable && operation < this.firstPreemptible) return false
     if (this.fair) return operation >= fairOperations && this.preempt(record)
-    if (postponable || record.nested) {
+    const others = this.ready.alternatives()
+    if (record.nested) {
+      // what it runs inside of goes on first, and may make others ready: who is next is another choice
       if (this.decide(2, postponable ? "resume" : "preemption") === 0) return false
+      if (others === 0) this.gaveWay = { record, below: record.below, steps: slices.steps, order: slices.order + 1 }
     } else {
-      const others = this.ready.alternatives()
       if (others === 0) return false
       const choice = this.decide(others + 1, "preemption")
       if (choice === 0) return false
@@ -231,10 +307,13 @@ export class Engine implements Scheduler.Scheduler, Point {
     const { epoch } = this
     return new Dispatcher(
       (dispatcher, run, priority) => {
-        // what is left of an earlier run stays where it is
-        if (epoch !== this.epoch || this.isStale(Fiber.getCurrent())) return
-        this.enqueue(dispatcher, run, priority, this.recordOf(Fiber.getCurrent()))
-        if (!this.looping) this.onOutside?.()
+        const { slices } = this
+        const owner = slices.recordOf(Fiber.getCurrent())
+        // what is left of an earlier run stays where it is; a dispatcher that was kept serves this one
+        if (owner === undefined && (epoch !== this.epoch || this.isStale(Fiber.getCurrent()))) return
+        const task = slices.schedule(dispatcher, run, priority, owner)
+        if (this.startsLater && !task.forced) slices.noteNewest()
+        if (!this.looping) this.movesFromOutside()
       },
       (dispatcher) => {
         for (let task = this.ready.firstOf(dispatcher); task !== undefined; task = this.ready.firstOf(dispatcher)) {
@@ -245,55 +324,25 @@ export class Engine implements Scheduler.Scheduler, Point {
     )
   }
 
-  keyOf(index: number): number {
-    const running = this.kind === "preemption" || this.kind === "resume"
-    if (running && index === 0) return this.current?.key ?? 0
-    return this.ready.at(running ? index - 1 : index)?.key ?? 0
-  }
-  hasYielded(index: number): boolean {
-    const running = this.kind === "preemption" || this.kind === "resume"
-    if (running && index === 0) return false
-    return this.ready.at(running ? index - 1 : index)?.yielded ?? false
-  }
-  /** Whether a fiber waits for nothing but its turn. */
-  isReady(record: FiberRecord): boolean {
-    return this.ready.continues(record)
-  }
-  /** Whether a fiber is certain to be suspended: it has run, waits for more than its turn, and stands on nobody's stack. */
-  isParked(fiber: AnyFiber): boolean {
-    const record = this.recordOf(fiber)
-    return record !== undefined && !record.ended && record.turn !== this.turns && !this.isReady(record)
-  }
-  recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
-    if (fiber === undefined) return undefined
-    return this.current?.fiber === fiber ? this.current : this.byFiber.get(fiber)
-  }
-
-  /** Fibers have rising numbers, and the root is the first of its run. */
   private isStale(fiber: AnyFiber | undefined): boolean {
-    const first = this.records[0]
-    return fiber !== undefined && first !== undefined && fiber.id < first.fiber.id && fiber.cache.scheduler === this
+    return fiber !== undefined && fiber.cache.scheduler === this && this.slices.fibers.predates(fiber)
   }
 
-  private enqueue(dispatcher: Dispatcher, run: () => void, priority: number, owner: FiberRecord | undefined): Task {
-    const forced = owner?.forced === true
-    if (forced) owner.forced = false
-    const order = ++this.order
-    const task: Task = {
-      run,
-      priority,
-      turn: this.ready.turnOf(dispatcher),
-      owner,
-      step: this.steps,
-      order,
-      doing: owner?.step,
-      fiber: forced ? owner : undefined,
-      key: forced ? owner.key : order,
-      yielded: false
+  private enter(fiber: AnyFiber, operation: number): FiberRecord | undefined {
+    const record = this.stopped ? undefined : this.slices.enter(fiber, operation)
+    if (record === undefined) return undefined
+    if (!this.looping && operation === 1) {
+      record.outside = this.wasMoved = true
+      this.movesFromOutside()
     }
-    this.ready.add(task)
-    this.lastScheduled = task
-    return task
+    this.recorder?.enters(record)
+    return record
+  }
+
+  private timersOf(millis: number): Dispatcher {
+    let timers = this.timers.get(millis)
+    if (timers === undefined) this.timers.set(millis, (timers = this.makeDispatcher()))
+    return timers
   }
 
   private dispatch(): void {
@@ -304,105 +353,35 @@ export class Engine implements Scheduler.Scheduler, Point {
       task = this.ready.at(alternatives < 2 ? 0 : this.decide(alternatives, "dispatch"))!
       this.ready.begin(task)
     }
-    this.task = task
-    this.turns++
-    this.fresh = true
-    task.run()
-    this.rest()
+    if (this.gaveWay !== undefined) this.noteRedundant(this.gaveWay, task)
+    this.slices.begin(task)
+    this.guard(task.run)
   }
 
-  /** No fiber runs. */
-  private rest(): void {
-    this.settle()
-    this.task = this.current = undefined
-    this.fresh = false
-  }
-
-  /** The strategy's choice, by default in fair order. */
-  private decide(alternatives: number, kind: PointKind): number {
-    if (this.fair) return 0
-    this.kind = kind
-    const wanted = this.search.choose(alternatives, this)
-    const point = this.points++
-    if (wanted <= 0) return 0
-    if (wanted >= alternatives) {
-      this.diverged = true
-      return 0
+  /** What Effect does not catch, such as an observer that throws, would end the process. */
+  private guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.thrown = { error }
     }
-    this.deviations.push({ point, alternative: wanted })
-    return wanted
+    this.slices.rest()
+  }
+
+  /** A fiber gave way, and is next: as if it had not, where nothing has happened since. */
+  private noteRedundant({ below, order, record, steps }: GaveWay, task: Task): void {
+    this.gaveWay = undefined
+    if (task.fiber !== record || this.slices.order !== order || this.slices.steps !== steps) return
+    if (below?.ended !== true) this.redundant = true
+  }
+
+  private decide(alternatives: number, kind: PointKind): number {
+    return this.fair ? 0 : this.choices.decide(alternatives, kind, this.slices.current)
   }
 
   private preempt(record: FiberRecord): true {
-    // its next slice begins with two operations that stand where this one did
-    record.skip = 2
     record.forced = true
     this.recorder?.preempted(record)
     return true
   }
-
-  /** A slice has ended: a task that its last operation scheduled is the fiber itself, which has yielded. */
-  private settle(): void {
-    const { current, lastScheduled: task } = this
-    if (task === undefined || task.fiber !== undefined || current === undefined) return
-    if (task.owner !== current || task.step !== this.steps || current.ended) return
-    task.fiber = current
-    task.key = current.key
-    task.yielded = true
-  }
-
-  /** A fiber begins a slice (at its first operation), or goes on after another on its stack. */
-  private enter(fiber: AnyFiber, operation: number): FiberRecord | undefined {
-    this.settle()
-    let record = this.byFiber.get(fiber)
-    const { current: below, task } = this
-    if (operation === 1 || record === undefined) {
-      if (record === undefined && this.isStale(fiber)) return undefined
-      const started = this.fresh
-      const isNew = record === undefined
-      record ??= this.register(fiber, started ? task : undefined, started ? task?.owner : parentOf(below))
-      const direct = started && (isNew || task?.fiber === record || task?.owner === record)
-      record.resumed = !isNew && !direct
-      record.nested = below !== undefined && below !== record && !below.ended
-      record.forced = false
-      // to switch away from a fiber that was switched to this instant is another choice of what to switch to
-      if (!direct) record.skip = 0
-      else if (record.skip === 0) record.skip = 1
-      if (isNew) {
-        // One that is interrupted before it has started must not yield before it ends: the task that would have started
-        // it is still in the queue, and would start it then. So a new fiber is never preempted before its first operation.
-        record.skip = 1
-        record.immediate = !started
-      } else record.immediate = false
-      this.fresh = false
-      if (!this.looping) {
-        record.outside = true
-        this.onOutside?.()
-      }
-    }
-    this.current = record
-    record.turn = this.turns
-    this.recorder?.enters(record)
-    return record
-  }
-
-  private register(fiber: AnyFiber, task: Task | undefined, parent: FiberRecord | undefined): FiberRecord {
-    const record = new FiberRecord(fiber, task?.key ?? ++this.order, {
-      parent: parent ?? (this.records.length > 0 ? this.task?.owner : undefined),
-      forkedAt: task?.order ?? this.order,
-      forkedIn: task === undefined ? parent?.step : task.doing
-    })
-    this.byFiber.set(fiber, record)
-    this.records.push(record)
-    return record
-  }
 }
-
-/**
- * Who forked a fiber that started at once. One that started at once itself just before has most likely been suspended
- * since: `Effect.all` and its like start their fibers one after the other within one operation.
- */
-const parentOf = (below: FiberRecord | undefined): FiberRecord | undefined =>
-  below?.immediate === true ? below.parent : below
-
-const defaults: Search = { next: () => undefined, choose: () => 0, done: () => {} }
