@@ -25,9 +25,9 @@ import {
   InterruptionFailure,
   type InterruptOptions,
   type InterruptReport,
-  type Moment,
   type Scenario
 } from "./internal/interruptEverywhere.ts"
+import type { Moment } from "./internal/interruption.ts"
 import type { Mode } from "./internal/model.ts"
 import { type Outcome, type Outcomes, outcomes } from "./internal/outcomes.ts"
 import { choose, type Resource, resource, step } from "./internal/probes.ts"
