@@ -30,10 +30,20 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
  * that do not exist yet have their place already.
  */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/defect"],
-  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
+  [
+    "internal/defect",
+    "internal/children",
+    "internal/grpcTimeout",
+    "internal/effectLast",
+    "internal/handle",
+    "internal/latencyWindow"
+  ],
+  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline", "internal/round"],
+  ["internal/search", "internal/latestLatencies"],
+  ["internal/judges"],
   ["RateLimit", "AdaptiveLimit"],
-  ["internal/permits", "internal/results"],
+  ["internal/permits", "internal/results", "internal/region", "internal/budget", "internal/flight"],
+  ["internal/hedging"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]
@@ -42,6 +52,13 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 /** Modules that are the inside of one other module. */
 export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/permits", "WeightedSemaphore"],
+  ["internal/judges", "AdaptiveLimit"],
+  ["internal/latestLatencies", "AdaptiveLimiter"],
   ["internal/stage", "Pipeline"],
-  ["internal/results", "internal/stage"]
+  ["internal/results", "internal/stage"],
+  ["internal/region", "Deadline"],
+  ["internal/flight", "SingleFlight"],
+  ["internal/hedging", "Hedge"],
+  ["internal/latencyWindow", "internal/hedging"],
+  ["internal/grpcTimeout", "Deadline"]
 ])

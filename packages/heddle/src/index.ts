@@ -1,5 +1,11 @@
 /**
  * @since 0.1.0
  */
+export * as AdaptiveLimit from "./AdaptiveLimit.ts"
+export * as AdaptiveLimiter from "./AdaptiveLimiter.ts"
+export * as Deadline from "./Deadline.ts"
+export * as Hedge from "./Hedge.ts"
 export * as Pipeline from "./Pipeline.ts"
+export * as RetryBudget from "./RetryBudget.ts"
+export * as SingleFlight from "./SingleFlight.ts"
 export * as WeightedSemaphore from "./WeightedSemaphore.ts"

@@ -28,6 +28,14 @@ import {
   type Scenario
 } from "./internal/interruptEverywhere.ts"
 import type { Moment } from "./internal/interruption.ts"
+import type { Operation } from "./internal/linearizability/model.ts"
+import {
+  LinearizabilityFailure,
+  linearizable,
+  type LinearizableOptions,
+  type LinearizableReport,
+  type LinearizableSpec
+} from "./internal/linearizable.ts"
 import type { Mode } from "./internal/model.ts"
 import { type Outcome, type Outcomes, outcomes } from "./internal/outcomes.ts"
 import { choose, type Resource, resource, step } from "./internal/probes.ts"
@@ -59,6 +67,15 @@ export {
   resource,
   type Scenario,
   step
+}
+
+export {
+  LinearizabilityFailure,
+  linearizable,
+  type LinearizableOptions,
+  type LinearizableReport,
+  type LinearizableSpec,
+  type Operation
 }
 
 /**

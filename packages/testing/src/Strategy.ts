@@ -30,7 +30,17 @@ export interface Strategy {
   readonly mode?: Mode | undefined
   /** Begins anew, with this seed unless it has its own. */
   readonly search: (seed: number) => Search
+  /** What of it makes other runs with another seed; undefined when that is nothing. */
+  readonly seeded: () => Strategy | undefined
 }
+
+/** A strategy whose runs are others with another seed. */
+const seeded = (name: string, search: (seed: number) => Search): Strategy => {
+  const strategy: Strategy = { name, search, seeded: () => strategy }
+  return strategy
+}
+
+const none = () => undefined
 
 /**
  * Every schedule with at most `preemptions` preemptions (default: no bound): 0, 1, 2, … deviations from the default
@@ -43,7 +53,7 @@ export interface Strategy {
 export const exhaustive = (options: { readonly preemptions?: number | undefined } = {}): Strategy => {
   const { preemptions = Infinity } = options
   check("preemptions", preemptions, rules.countOrInfinity)
-  return { name: "exhaustive", search: (seed) => exhaustiveSearch(preemptions, seed) }
+  return { name: "exhaustive", search: (seed) => exhaustiveSearch(preemptions, seed), seeded: none }
 }
 
 /**
@@ -52,7 +62,7 @@ export const exhaustive = (options: { readonly preemptions?: number | undefined 
  */
 export const random = (options: { readonly seed?: number | undefined } = {}): Strategy => {
   if (options.seed !== undefined) check("seed", options.seed, rules.seed)
-  return { name: "random", search: (seed) => randomSearch(options.seed ?? seed) }
+  return seeded("random", (seed) => randomSearch(options.seed ?? seed))
 }
 
 /**
@@ -69,7 +79,7 @@ export const pct = (
   const { depth = 3 } = options
   check("depth", depth, rules.positive)
   if (options.seed !== undefined) check("seed", options.seed, rules.seed)
-  return { name: "pct", search: (seed) => pctSearch(depth, options.seed ?? seed) }
+  return seeded("pct", (seed) => pctSearch(depth, options.seed ?? seed))
 }
 
 /**
@@ -82,7 +92,11 @@ export const portfolio = (strategies: ReadonlyArray<Strategy> = [exhaustive(), r
   check("the number of strategies", strategies.length, rules.positive)
   return {
     name: "portfolio",
-    search: (seed) => portfolioSearch(strategies.map((strategy) => strategy.search(seed)))
+    search: (seed) => portfolioSearch(strategies.map((strategy) => strategy.search(seed))),
+    seeded: () => {
+      const members = strategies.flatMap((strategy) => strategy.seeded() ?? [])
+      return members.length === 0 ? undefined : portfolio(members)
+    }
   }
 }
 
@@ -101,5 +115,5 @@ export const replay = (schedule: string): Strategy => {
   if (parsed.extra !== undefined) {
     throw new Error(`${JSON.stringify(schedule)} is a replay string of interruptEverywhere, and an option of that`)
   }
-  return { name: "replay", mode: parsed.mode, search: () => replaySearch(parsed.schedule, parsed.seed) }
+  return { name: "replay", mode: parsed.mode, search: () => replaySearch(parsed.schedule, parsed.seed), seeded: none }
 }

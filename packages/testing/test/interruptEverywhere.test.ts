@@ -51,6 +51,15 @@ describe("interruptEverywhere", () => {
     assert.strictEqual(runs, 1)
   })
 
+  it("interrupts a sleeper whose time has come, when nothing else is ready", async () => {
+    const report = await run(
+      Explorer.interruptEverywhere(Effect.succeed({ target: Effect.sleep(10) }), () => Effect.void, {
+        budgets: [3, 64]
+      })
+    )
+    assert.isAbove(report.interrupted, 0)
+  })
+
   it("Semaphore.withPermit loses nothing", async () => {
     const report = await run(
       Explorer.interruptEverywhere(

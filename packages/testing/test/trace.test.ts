@@ -53,7 +53,7 @@ replay: op:0:a.1`
       yield* Effect.withSpan(Effect.yieldNow, "second")
       yield* Effect.yieldNow
       yield* Explorer.step("third")
-      yield* Effect.die(new Error("end"))
+      return yield* Effect.die(new Error("end"))
     })
     const names = cells(await traceOf(phases, { mode: "stock" })).flatMap(
       (cell) => /^(\[.*\]).*yields/.exec(cell)?.[1] ?? []
@@ -72,10 +72,11 @@ replay: op:0:a.1`
   })
 
   it("says who forked whom where, and tells no more than a dozen", async () => {
+    const start = Effect.fn("start")(function* () {
+      yield* Effect.forkDetach(Effect.withSpan(Effect.never, "listen"))
+    })
     const leaks = Effect.gen(function* () {
-      yield* Effect.fn("start")(function* () {
-        yield* Effect.forkDetach(Effect.withSpan(Effect.never, "listen"))
-      })()
+      yield* start()
       yield* Effect.forEach(Array.from({ length: 20 }), () => Effect.forkDetach(Effect.never))
     })
     const trace = await traceOf(leaks, { outside: 0 })

@@ -100,7 +100,7 @@ export class Engine implements Scheduler.Scheduler {
   root: Fiber.Fiber<unknown, unknown> | undefined = undefined
 
   private readonly ready: ReadyQueue
-  private readonly slices: Slices
+  readonly slices: Slices
   private readonly firstPreemptible: number
   private readonly resumes: boolean
   /** A fiber that is started by whoever forks it may be preempted before its first operation. */
@@ -212,7 +212,8 @@ export class Engine implements Scheduler.Scheduler {
           if (this.bypass.starvation !== undefined) return "starved"
           if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(2 ** (this.fairTurns / fairTasks))
           this.intervention?.betweenTasks()
-          this.dispatch()
+          // whom that interrupted may have been the last that was ready
+          if (this.ready.size > 0) this.dispatch()
         }
         if (this.thrown !== undefined) return "thrown"
         if (this.exit !== undefined) return this.slices.fibers.haveEnded ? "ended" : "left"

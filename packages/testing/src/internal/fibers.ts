@@ -25,6 +25,8 @@ export class FiberRecord {
   skip = 0
   /** The scheduler made it yield; the task that continues it is about to be scheduled. */
   forced = false
+  /** The task of its last slice, counted by the engine. */
+  turn = 0
   /** Where it has yielded, or its sleep is over: what continues it. */
   continuation: Continuation | undefined = undefined
   /** This slice is one of a fiber that was resumed, and not by what continues that fiber alone. */

@@ -15,6 +15,8 @@ export class Slices {
   steps = 0
   /** Tasks, and fibers that no task has started, so far. */
   order = 0
+  /** Tasks that have begun. */
+  private turns = 0
 
   private readonly ready: ReadyQueue
   /** The task that runs; whether none of its slices has begun yet. */
@@ -30,13 +32,14 @@ export class Slices {
 
   reset(): void {
     this.fibers.reset()
-    this.steps = this.order = 0
+    this.steps = this.order = this.turns = 0
     this.current = this.task = this.lastScheduled = undefined
   }
 
   /** A task begins, or the root where there is none. */
   begin(task: Task | undefined): void {
     this.task = task
+    this.turns++
     this.fresh = true
   }
 
@@ -58,6 +61,13 @@ export class Slices {
     let running = this.current
     while (running !== undefined && running !== record) running = running.below
     return running === undefined
+  }
+
+  /** Whether a fiber is certain to be suspended: it waits for more than its turn, and the task of its last slice is over. */
+  isSuspended(fiber: AnyFiber): boolean {
+    const record = this.recordOf(fiber)
+    if (record === undefined || record.ended || record.continuation !== undefined) return false
+    return record.turn !== this.turns
   }
 
   schedule(dispatcher: Dispatcher, run: () => void, priority: number, owner: FiberRecord | undefined): Task {
@@ -104,8 +114,9 @@ export class Slices {
     this.settle()
     const known = this.fibers.get(fiber)
     if (known === undefined && this.fibers.predates(fiber)) return undefined
-    this.current = operation === 1 || known === undefined ? this.beginSlice(fiber, known) : known
-    return this.current
+    const record = operation === 1 || known === undefined ? this.beginSlice(fiber, known) : known
+    record.turn = this.turns
+    return (this.current = record)
   }
 
   /** A slice has ended: a task that its last operation scheduled is the fiber itself, which has yielded. */
