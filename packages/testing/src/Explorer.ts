@@ -25,9 +25,9 @@ import {
   InterruptionFailure,
   type InterruptOptions,
   type InterruptReport,
-  type Moment,
   type Scenario
 } from "./internal/interruptEverywhere.ts"
+import type { Moment } from "./internal/interruption.ts"
 import type { Operation } from "./internal/linearizability/model.ts"
 import {
   LinearizabilityFailure,

@@ -74,3 +74,33 @@ test("a test has a scope and nothing else", () => {
   expectTypeOf<Parameters<typeof it.explore>[1]>().not.toExtend<typeof effect>()
   expectTypeOf<typeof effect>().not.toExtend<Parameters<typeof it.explore>[1]>()
 })
+
+declare const make: Effect.Effect<
+  {
+    readonly extra: number
+    readonly target: Effect.Effect<"ta", "te", "tr">
+    readonly before: ReadonlyArray<Effect.Effect<"ba", "be", "br">>
+    readonly after: readonly [Effect.Effect<"aa", "ae", "ar">]
+  },
+  "me",
+  "mr"
+>
+declare const looks: Effect.Effect<"la", "le", "lr">
+type Swept<R> = Effect.Effect<Explorer.InterruptReport, Explorer.InterruptionFailure, R>
+
+test("interruptEverywhere: the invariant has the exit of the target, and all requirements add up", () => {
+  const sweep = Explorer.interruptEverywhere(make, (exit, scenario) => {
+    expectTypeOf(exit).toEqualTypeOf<Exit.Exit<"ta", "te">>()
+    expectTypeOf(scenario.extra).toEqualTypeOf<number>()
+    return looks
+  })
+  expectTypeOf(sweep).toEqualTypeOf<Swept<"mr" | "tr" | "br" | "ar" | "lr">>()
+})
+
+declare const bare: Effect.Effect<{ readonly target: Effect.Effect<"ta", "te"> }>
+declare const annotated: () => Effect.Effect<Explorer.Scenario>
+
+test("interruptEverywhere: nothing is required where nothing is", () => {
+  expectTypeOf(Explorer.interruptEverywhere(bare, () => bare)).toEqualTypeOf<Swept<never>>()
+  expectTypeOf(Explorer.interruptEverywhere(annotated, () => bare)).toEqualTypeOf<Swept<never>>()
+})

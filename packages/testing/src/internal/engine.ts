@@ -39,6 +39,8 @@ export interface Recorder {
   readonly enters: (record: FiberRecord) => void
   readonly preempted: (record: FiberRecord) => void
   readonly steps: (record: FiberRecord) => void
+  /** Something is done to a fiber. */
+  readonly remarks: (fiber: AnyFiber, text: string) => void
 }
 
 /** A fiber that gave way when nobody was ready: only what it runs inside of could go on. */

@@ -25,7 +25,7 @@ export class FiberRecord {
   skip = 0
   /** The scheduler made it yield; the task that continues it is about to be scheduled. */
   forced = false
-  /** The task of its last slice, counted by the engine. */
+  /** When its last slice began: after so many tasks. */
   turn = 0
   /** Where it has yielded, or its sleep is over: what continues it. */
   continuation: Continuation | undefined = undefined

@@ -15,7 +15,7 @@ export class Slices {
   steps = 0
   /** Tasks, and fibers that no task has started, so far. */
   order = 0
-  /** Tasks that have begun. */
+  /** Tasks that are over. */
   private turns = 0
 
   private readonly ready: ReadyQueue
@@ -39,7 +39,6 @@ export class Slices {
   /** A task begins, or the root where there is none. */
   begin(task: Task | undefined): void {
     this.task = task
-    this.turns++
     this.fresh = true
   }
 
@@ -48,6 +47,7 @@ export class Slices {
     this.settle()
     this.task = this.current = undefined
     this.fresh = false
+    this.turns++
   }
 
   recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
@@ -55,19 +55,16 @@ export class Slices {
     return this.current?.fiber === fiber ? this.current : this.fibers.get(fiber)
   }
 
-  /** Whether a fiber waits for something: not for its turn, not for a time, and not below another on its stack. */
-  readonly isParked = (record: FiberRecord): boolean => {
-    if (record.ended || record.continuation !== undefined || record.asleep) return false
-    let running = this.current
-    while (running !== undefined && running !== record) running = running.below
-    return running === undefined
-  }
-
   /** Whether a fiber is certain to be suspended: it waits for more than its turn, and the task of its last slice is over. */
   isSuspended(fiber: AnyFiber): boolean {
     const record = this.recordOf(fiber)
-    if (record === undefined || record.ended || record.continuation !== undefined) return false
-    return record.turn !== this.turns
+    return record !== undefined && this.waits(record)
+  }
+  /** Whether it waits for something else than a time. */
+  readonly isParked = (record: FiberRecord): boolean => !record.asleep && this.waits(record)
+
+  private waits(record: FiberRecord): boolean {
+    return !record.ended && record.continuation === undefined && record.turn !== this.turns
   }
 
   schedule(dispatcher: Dispatcher, run: () => void, priority: number, owner: FiberRecord | undefined): Task {

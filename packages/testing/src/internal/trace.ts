@@ -18,6 +18,8 @@ interface Stretch {
   /** What it did last; what it would have done next when it was preempted. */
   operation: string | undefined
   preempted: boolean
+  /** What was done to it as it began. */
+  readonly remark: string
   /** The stretch of the same fiber that was preempted, as long as it is not known before which operation. */
   readonly interrupted: Stretch | undefined
 }
@@ -43,6 +45,13 @@ export class TraceRecorder implements Trace {
     this.records.set(record.fiber, record)
     const last = this.stretches.at(-1)
     if (last?.fiber === record && !last.preempted && last.operation !== "yield") return
+    this.begin(record, "")
+  }
+  remarks(fiber: object, text: string): void {
+    const record = this.records.get(fiber)
+    if (record !== undefined) this.begin(record, text)
+  }
+  private begin(record: FiberRecord, remark: string): void {
     const before = this.lastOf.get(record)
     const stretch: Stretch = {
       fiber: record,
@@ -50,7 +59,8 @@ export class TraceRecorder implements Trace {
       operations: 0,
       operation: undefined,
       preempted: false,
-      interrupted: before?.preempted === true ? before : undefined
+      remark,
+      interrupted: remark === "" && before?.preempted === true ? before : undefined
     }
     this.stretches.push(stretch)
     this.lastOf.set(record, stretch)
@@ -120,7 +130,7 @@ const stops: Readonly<Record<string, string>> = { wait: "waits", yield: "yields"
 
 /** The same in fewer and fewer names: the last says what it did when it stopped. */
 const describe = (
-  { interrupted, labels, operation, operations, preempted }: Stretch,
+  { interrupted, labels, operation, operations, preempted, remark }: Stretch,
   ends: boolean
 ): ReadonlyArray<string> => {
   const total = interrupted === undefined ? operations : Math.max(0, operations - 1)
@@ -133,7 +143,7 @@ const describe = (
         ? ""
         : (stops[operation] ?? `at ${operation}`)
   return [3, 2, 1].map((most) =>
-    [...labels.slice(-most).map((label) => `[${label}]`), count, end].filter((part) => part !== "").join(" ")
+    [remark, ...labels.slice(-most).map((label) => `[${label}]`), count, end].filter((part) => part !== "").join(" ")
   )
 }
 
