@@ -160,7 +160,7 @@ describe("causes", () => {
         const { exit, lines } = Option.getOrThrow(Exit.getSuccess(yield* ended(logged(program))))
         assert.deepStrictEqual(exit, Exit.succeed("caught boom"))
         assert.lengthOf(lines, 1)
-        assert.match(lines[0]!, /^ErrorGroup.all on "fetch": .* cleanup$/)
+        assert.match(lines[0]!, /^ErrorGroup.all on "fetch" was stopped, and a cleanup died .*cleanup$/)
       })
   )
 

@@ -652,7 +652,7 @@ describe("a branch of one's own", () => {
       })
       assert.deepStrictEqual(exit, Exit.succeed(1))
       assert.lengthOf(lines, 1)
-      assert.match(lines[0]!, /^Select.first: .* cleanup$/)
+      assert.match(lines[0]!, /^Select.first stopped a wait, and a cleanup died .*cleanup$/)
     })
   )
 

@@ -21,12 +21,11 @@
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Random } from "effect/Random"
 import type { Scheduler } from "effect/Scheduler"
 
-import { afterLogging, stop } from "./children.ts"
+import { logSuppressed, stop } from "./children.ts"
 import { type ReadyRing, readyRing } from "./readyRing.ts"
 
 type AnyEffect = Effect.Effect<any, any, any>
@@ -186,15 +185,17 @@ class Wait {
   }
 }
 
-const defectsOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<Cause.Die> =>
-  exit._tag === "Success" ? [] : exit.cause.reasons.filter(Cause.isDieReason)
-
 /** Has ended, and left nothing to be told. */
 const isClean = (fiber: AnyFiber): boolean => {
   const exit = fiber.pollUnsafe()
-  return exit !== undefined && defectsOf(exit).length === 0
+  return exit !== undefined && !(exit._tag === "Failure" && Cause.hasDies(exit.cause))
 }
 
 /** Waits for fibers that were interrupted, and logs what died in their cleanup. */
 const ended = (fibers: ReadonlyArray<AnyFiber>): Effect.Effect<void> =>
-  Effect.flatMap(Fiber.awaitAll(fibers), (exits) => afterLogging("Select.first", exits.flatMap(defectsOf), Exit.void))
+  Effect.flatMap(Fiber.awaitAll(fibers), (exits) =>
+    Effect.withFiber(({ context }) => {
+      for (const exit of exits) logSuppressed(context, "Select.first stopped a wait", exit)
+      return Effect.void
+    })
+  )

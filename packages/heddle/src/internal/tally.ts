@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 
-import { afterLogging } from "./children.ts"
+import { logSuppressed } from "./children.ts"
 import { enough, type Policy, type Report, stopsAt, type TaskExit } from "./policy.ts"
 
 /**
@@ -275,10 +275,11 @@ export class Tally<A, E> {
   }
 
   /** Says what has no place in the outcome; each defect once. */
-  readonly logSuppressed: Effect.Effect<void> = Effect.suspend(() => {
-    const defects = this.suppressed.slice(this.logged)
+  readonly logSuppressed: Effect.Effect<void> = Effect.withFiber((fiber) => {
+    const defects = Cause.fromReasons(this.suppressed.slice(this.logged))
     this.logged = this.suppressed.length
-    return afterLogging(this.options.label, defects, Exit.void)
+    logSuppressed(fiber.context, `${this.options.label} was stopped`, Exit.failCause(defects))
+    return Effect.void
   })
 }
 
