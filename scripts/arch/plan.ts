@@ -48,7 +48,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "internal/round",
     "internal/policy"
   ],
-  ["internal/search", "internal/latestLatencies"],
+  ["internal/search", "internal/latestLatencies", "internal/stack"],
   ["internal/judges"],
   ["RateLimit", "AdaptiveLimit"],
   [
