@@ -32,6 +32,7 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/defect"],
   ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
+  ["internal/priorityLine"],
   ["RateLimit", "AdaptiveLimit"],
   ["internal/permits", "internal/results"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
