@@ -39,7 +39,7 @@ class Lane<W extends PriorityWaiter<W>> extends WaitLine<W> {
 }
 
 /** What one level of priority is worth where nobody says otherwise: more places than most lines have. */
-export const defaultStep = 1000
+const defaultStep = 1000
 
 export class PriorityLine<W extends PriorityWaiter<W>> {
   length = 0
@@ -100,8 +100,7 @@ export class PriorityLine<W extends PriorityWaiter<W>> {
   /** Whether somebody of this priority who came now would go first. */
   wouldLead(priority: number): boolean {
     const { head } = this
-    if (head === undefined) return true
-    return priority > head.priority && this.tickets + 1 - priority * this.step <= this.keyOf(head)
+    return head === undefined || this.tickets + 1 - priority * this.step <= this.keyOf(head)
   }
 
   /**
