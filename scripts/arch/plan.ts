@@ -32,9 +32,12 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/defect"],
   ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
-  ["internal/priorityLine"],
+  ["internal/priorityLine", "internal/limits/algorithm", "internal/limits/rate"],
+  ["internal/limits/buckets", "internal/limits/windows", "internal/limits/slidingLog", "internal/limits/compound"],
+  ["internal/limits/model"],
+  ["internal/limits/interpret"],
   ["RateLimit", "AdaptiveLimit"],
-  ["internal/permits", "internal/results"],
+  ["internal/permits", "internal/results", "RateLimitCases"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]
