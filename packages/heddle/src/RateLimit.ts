@@ -22,10 +22,11 @@
  */
 import * as Duration from "effect/Duration"
 
-import { describe } from "./internal/defect.ts"
-import { algorithmOf, type Carry, retuned } from "./internal/limits/interpret.ts"
+import { checkDuration, describe } from "./internal/defect.ts"
+import { algorithmOf, type Carry, type Interpreted, retuned } from "./internal/limits/interpret.ts"
 import type {
   All,
+  AnyState,
   FixedWindow,
   Gcra,
   LeakyBucket,
@@ -334,10 +335,15 @@ export const giveBack = <L extends RateLimit>(limit: L): ((state: State<L>, at: 
  * @since 0.1.0
  * @category steps
  */
-export const retune =
-  <From extends RateLimit, To extends RateLimit>(from: From, to: To, carry: Carry = "keep") =>
-  (state: State<From>, now: number): State<To> =>
-    retuned(from, to, state, now, carry) as State<To>
+export const retune = <From extends RateLimit, To extends RateLimit>(
+  from: From,
+  to: To,
+  carry: Carry = "keep"
+): ((state: State<From>, now: number) => State<To>) => {
+  const previous: Interpreted<AnyState> = algorithmOf(from)
+  const next: Interpreted<AnyState> = algorithmOf(to)
+  return (state, now) => retuned(previous, next, state, now, carry) as State<To>
+}
 
 /**
  * Whether a state will behave like the initial one from now on, and need not be remembered.
@@ -374,10 +380,10 @@ const quantity = (constructor: string, what: string, value: number): number => {
 }
 
 const rated = (constructor: string, limit: number, interval: Duration.Input) => {
-  const duration = Duration.fromInputUnsafe(interval)
+  const duration = checkDuration(`RateLimit.${constructor}`, "interval", interval)
   const nanos = Duration.isFinite(duration) ? Number(Duration.toNanosUnsafe(duration)) : Infinity
   if (!(nanos >= 1 && nanos < Infinity)) {
-    const rule = "a finite duration of at least a nanosecond"
+    const rule = "finite and at least a nanosecond"
     throw new RangeError(`RateLimit.${constructor}: interval must be ${rule}, got ${Duration.format(duration)}`)
   }
   return { limit: quantity(constructor, "limit", limit), interval: nanos }

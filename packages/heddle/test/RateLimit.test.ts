@@ -221,7 +221,7 @@ describe("caller bugs", () => {
         assert.throws(
           () => make({ limit: 1, interval }),
           RangeError,
-          "interval must be a finite duration of at least a nanosecond"
+          "interval must be finite and at least a nanosecond"
         )
       }
     }

@@ -3,7 +3,9 @@
  * a program cannot recover from its own mistake, it can only be corrected.
  */
 
+import * as Duration from "effect/Duration"
 import { toStringUnknown } from "effect/Inspectable"
+import * as Option from "effect/Option"
 
 /** A number of permits, slots or elements: a whole number from zero up. `Infinity` only where "no limit" makes sense. */
 export const checkCount = (
@@ -24,4 +26,11 @@ export const describe = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value)
   if (value instanceof Error) return value.message
   return typeof value === "object" && value !== null ? toStringUnknown(value, 0) : String(value)
+}
+
+/** A duration in any of its forms. `NaN`, which `Duration` takes for zero, and what does not parse are caller bugs. */
+export const checkDuration = (operation: string, what: string, input: Duration.Input): Duration.Duration => {
+  const duration = Number.isNaN(input) ? Option.none() : Duration.fromInput(input)
+  if (Option.isSome(duration)) return duration.value
+  throw new RangeError(`${operation}: ${what} must be a duration such as "5 seconds", got ${describe(input)}`)
 }

@@ -1,0 +1,333 @@
+/**
+ * The line before a limit.
+ *
+ * **Who keeps the time.** No fiber of the limiter's own: it would outlive its users or need a scope. One of the fibers that
+ * wait, the timekeeper, has a child that sleeps until the head of the line is due, looks, and sleeps again, for all of
+ * them. When the timekeeper is served or interrupted it hands over to the fiber that came last, which waits longest, so
+ * that a line of ten thousand changes hands a few times and not ten thousand times. When nobody waits nothing runs.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { Scheduler } from "effect/Scheduler"
+
+import { PriorityLine } from "../priorityLine.ts"
+import { readyRing } from "../readyRing.ts"
+import { WaitLine } from "../waitLine.ts"
+import { durationOf } from "./durations.ts"
+import { Deadlines } from "./deadlines.ts"
+import { RateLimited, RateLimiterFull } from "./errors.ts"
+import { Parked, Place } from "./place.ts"
+import type { Ticks } from "./ticks.ts"
+
+export type Overflow = "fail" | "dropOldest" | "dropLowestPriority"
+
+/** What a limiter was made with, durations in nanoseconds. */
+export interface Rules {
+  readonly name: string | undefined
+  readonly maxWait: number
+  readonly maxWaiting: number
+  readonly overflow: Overflow
+  readonly priorityStep: number | undefined
+}
+
+/** What one request asks for. */
+export interface Request {
+  readonly n: number
+  readonly priority: number
+  /** In nanoseconds. */
+  readonly maxWait: number
+}
+
+export abstract class Gate {
+  readonly rules: Rules
+  readonly ticks: Ticks
+  protected readonly line: PriorityLine<Place>
+  /** How many wait, and for how many tokens, by priority. */
+  private readonly queues = new Map<number, { places: number; tokens: number }>()
+  private readonly deadlines = new Deadlines<Place>()
+  private readonly parked = new WaitLine<Parked>()
+  // Invariant: where a fiber is parked there is a timekeeper, or one is on the ring.
+  protected timekeeper: Parked | undefined = undefined
+  /** Nobody is served before. */
+  protected heldUntil = 0
+  /** When the head of the line became that, or the limit changed: no turn is earlier. */
+  protected turn = 0
+
+  constructor(rules: Rules, ticks: Ticks) {
+    this.rules = rules
+    this.ticks = ticks
+    this.line = new PriorityLine(rules.priorityStep)
+  }
+
+  /** What a request can never ask for more than: the largest capacity of all limits so far. */
+  largest = 0
+  /** Called when nobody waits any more. */
+  whenEmpty: (() => void) | undefined = undefined
+
+  /** How long one would wait for `n` with so many ahead, in nanoseconds, as far as it is known. */
+  abstract estimate(n: number, ahead: number): number
+  /** Serves who is due, and says when the next is. */
+  protected abstract serve(): number
+  /** Serves who is due and sleeps until the next is. */
+  protected abstract tick(keeper: Parked): Effect.Effect<void>
+  /** Gives back what a place was granted and has not used; an effect where that takes one. */
+  protected abstract giveBack(place: Place): Effect.Effect<void> | undefined
+  /** Whether a place was granted at this very instant. */
+  protected abstract grantedNow(place: Place): boolean
+
+  get waiting(): number {
+    return this.line.length
+  }
+
+  protected admit(capacity: number): void {
+    this.largest = Math.max(this.largest, capacity)
+  }
+
+  /** How long a place that waits will wait on. Walks past those of its priority who are ahead. */
+  estimateOf(place: Place): number {
+    this.look()
+    if (place.state !== "waiting") return 0
+    let ahead = this.ahead(place.priority + 1)
+    for (let other = place.previous; other !== undefined; other = other.previous) ahead += other.n
+    return this.estimate(place.n, ahead)
+  }
+
+  /** How long nobody will be served, whatever the limit says, in nanoseconds. */
+  get penalizedFor(): number {
+    return Math.max(0, this.heldUntil - this.ticks.now())
+  }
+
+  /** Whether nothing tells it from a new one but the limit and where that stands. */
+  get isIdle(): boolean {
+    return this.waiting === 0 && this.penalizedFor === 0
+  }
+
+  /** Tokens that go first to others. Those of lower priority count as behind, also where age brought them before. */
+  ahead(priority: number): number {
+    let sum = 0
+    for (const [other, { tokens }] of this.queues) if (other >= priority) sum += tokens
+    return sum
+  }
+
+  /** Serves who is due, and has the timekeeper sleep no longer than until the next is. */
+  look(): number {
+    const due = this.serve()
+    const keeper = this.timekeeper
+    if (keeper !== undefined && keeper.wakesAt > due) this.wakeUp(keeper)
+    if (this.waiting === 0) this.whenEmpty?.()
+    return due
+  }
+
+  /** Stands in line, or fails with what is known already. */
+  join({ maxWait, n, priority }: Request): Place | RateLimited | RateLimiterFull {
+    const wait = this.estimate(n, this.ahead(priority))
+    if (wait > maxWait) return this.limited(n, wait)
+    if (this.line.length >= this.rules.maxWaiting && !this.makeRoom(priority)) return this.full(n, priority)
+    const place = new Place(n, priority)
+    place.since = this.ticks.latest
+    place.deadline = place.since + maxWait
+    if (place.deadline < Infinity) this.deadlines.add(place)
+    const queue = this.queues.get(priority)
+    if (queue === undefined) this.queues.set(priority, { places: 1, tokens: n })
+    else {
+      queue.places++
+      queue.tokens += n
+    }
+    this.line.join(place)
+    this.look()
+    return place
+  }
+
+  /** Drops whom the rules say, unless it is the newcomer. */
+  private makeRoom(priority: number): boolean {
+    const { overflow } = this.rules
+    const victim =
+      overflow === "fail" ? undefined : overflow === "dropOldest" ? this.line.oldest() : this.line.lowest()
+    if (victim === undefined || (overflow === "dropLowestPriority" && victim.priority >= priority)) return false
+    this.fail(victim, Cause.fail(this.full(victim.n, victim.priority)))
+    return true
+  }
+
+  limited(n: number, wait: number): RateLimited {
+    return new RateLimited(this.facts(n, wait))
+  }
+
+  private full(n: number, priority: number): RateLimiterFull {
+    const wait = this.estimate(n, this.ahead(priority))
+    return new RateLimiterFull({ ...this.facts(n, wait), maxWaiting: this.rules.maxWaiting })
+  }
+
+  private facts(n: number, wait: number) {
+    return { limiter: this.rules.name, n, retryAfter: durationOf(wait), waiting: this.waiting }
+  }
+
+  /** Waits for the turn of a new place. `gate` is asked as it joins: that of a key may have gone meanwhile. */
+  static take(gate: () => Gate, request: Request): Effect.Effect<void, RateLimited | RateLimiterFull> {
+    return Effect.suspend(() => {
+      let entered: { readonly gate: Gate; readonly parked: Parked } | undefined
+      const enter = Effect.suspend((): Effect.Effect<void, RateLimited | RateLimiterFull> => {
+        const self = gate()
+        const place = self.join(request)
+        if (!(place instanceof Place)) return Effect.fail(place)
+        const parked = new Parked(place)
+        entered = { gate: self, parked }
+        return self.stand(parked)
+      })
+      return Effect.onExitPrimitive(enter, ({ _tag }) => {
+        if (entered === undefined) return undefined
+        const { gate, parked } = entered
+        gate.depart(parked)
+        return _tag === "Failure" ? gate.leave(parked.place) : undefined
+      })
+    })
+  }
+
+  /** Waits for the turn of a reservation. An interruption leaves the place where it is. */
+  await(place: Place): Effect.Effect<void, RateLimited | RateLimiterFull> {
+    return Effect.suspend(() => {
+      const parked = new Parked(place)
+      return Effect.onExitPrimitive(this.stand(parked), ({ _tag }) => {
+        this.depart(parked)
+        if (_tag === "Success") place.claimed = true
+        return undefined
+      })
+    })
+  }
+
+  /** A reservation is given up: before its turn, or at that instant while nobody has gone on with it. */
+  cancel(place: Place): Effect.Effect<void> | undefined {
+    this.look()
+    return place.state === "waiting" || (!place.claimed && this.grantedNow(place)) ? this.leave(place) : undefined
+  }
+
+  /** Who will not wait until the next turn of all need not wait any longer. */
+  protected expire(due: number): boolean {
+    let expired = false
+    for (let place = this.deadlines.first; place !== undefined && place.deadline < due; place = this.deadlines.first) {
+      this.remove(place)
+      // as for one who comes now
+      this.end(place, Cause.fail(this.limited(place.n, this.estimate(place.n, this.ahead(place.priority)))))
+      expired = true
+    }
+    return expired
+  }
+
+  /** Leaves, and gives back what the place has. */
+  private leave(place: Place): Effect.Effect<void> | undefined {
+    const { state } = place
+    if (state !== "waiting" && state !== "granted") return undefined
+    if (state === "waiting") this.remove(place)
+    place.state = "left"
+    const back = state === "granted" ? this.giveBack(place) : undefined
+    place.awaiting?.forEach((parked) => this.deliver(parked))
+    this.look()
+    return back
+  }
+
+  private stand(parked: Parked): Effect.Effect<void, RateLimited | RateLimiterFull> {
+    if (this.timekeeper !== undefined) return this.park(parked)
+    this.timekeeper = parked
+    return this.keepTime(parked)
+  }
+
+  /** Parks the fiber until it is served, or has to keep the time. */
+  private park(parked: Parked): Effect.Effect<void, RateLimited | RateLimiterFull> {
+    const arrive = (scheduler: Scheduler, resume: (effect: Effect.Effect<any, any>) => void) => {
+      parked.resume = resume
+      parked.ring = readyRing(scheduler)
+      this.parked.join(parked)
+      // it may have been served before it was parked, or the timekeeper may have left
+      if (parked.place.state !== "waiting") this.deliver(parked)
+      else if (this.timekeeper === undefined) this.handOver()
+    }
+    return Effect.callback<void, RateLimited | RateLimiterFull>(function (this: Scheduler, resume) {
+      arrive(this, resume)
+    })
+  }
+
+  private keepTime(parked: Parked): Effect.Effect<void, RateLimited | RateLimiterFull> {
+    return Effect.suspend(() => {
+      parked.sleeper?.interruptUnsafe()
+      parked.wakesAt = -Infinity
+      this.look()
+      if (this.timekeeper !== parked || parked.place.state !== "waiting") return this.park(parked)
+      const sleeping = Effect.whileLoop({
+        while: () => this.timekeeper === parked,
+        body: () => this.tick(parked),
+        step: () => undefined
+      })
+      return Effect.flatMap(Effect.forkChild(sleeping, { startImmediately: true }), (sleeper) => {
+        parked.sleeper = sleeper
+        return this.park(parked)
+      })
+    })
+  }
+
+  /** Has the timekeeper look again; one that is not parked is about to. */
+  private wakeUp(keeper: Parked): void {
+    if (keeper.resume !== undefined) this.wake(keeper, this.keepTime(keeper))
+  }
+
+  private handOver(): void {
+    const next = this.parked.tail
+    this.timekeeper = next
+    if (next !== undefined) this.wakeUp(next)
+  }
+
+  private wake(parked: Parked, effect: Effect.Effect<void, unknown>): void {
+    this.parked.leave(parked)
+    parked.ring!.push(parked.resume!, effect)
+    parked.resume = undefined
+  }
+
+  /** Goes on with what became of its place. */
+  private deliver(parked: Parked): void {
+    if (parked.resume !== undefined) this.wake(parked, outcome(parked.place))
+    if (this.timekeeper === parked) this.handOver()
+  }
+
+  /** The fiber does not wait any more, however that came. */
+  private depart(parked: Parked): void {
+    if (parked.resume !== undefined) {
+      this.parked.leave(parked)
+      parked.resume = undefined
+    }
+    parked.sleeper?.interruptUnsafe()
+    if (this.timekeeper === parked) this.handOver()
+    parked.end()
+  }
+
+  protected grant(place: Place, at: number): void {
+    this.remove(place)
+    this.turn = at
+    place.state = "granted"
+    place.grantedAt = at
+    place.awaiting?.forEach((parked) => this.deliver(parked))
+  }
+
+  protected fail(place: Place, cause: Cause.Cause<unknown>): void {
+    this.remove(place)
+    this.end(place, cause)
+  }
+
+  private end(place: Place, cause: Cause.Cause<unknown>): void {
+    place.state = "failed"
+    place.cause = cause
+    place.awaiting?.forEach((parked) => this.deliver(parked))
+  }
+
+  private remove(place: Place): void {
+    if (this.line.head === place) this.turn = this.ticks.latest
+    this.line.leave(place)
+    this.deadlines.remove(place)
+    const queue = this.queues.get(place.priority)!
+    queue.tokens -= place.n
+    if (--queue.places === 0) this.queues.delete(place.priority)
+  }
+}
+
+const outcome = (place: Place): Effect.Effect<void, unknown> => {
+  if (place.state === "granted") return Effect.void
+  if (place.state === "failed") return Effect.failCause(place.cause)
+  return Effect.die(new Error("RateLimiter: this reservation was cancelled"))
+}
