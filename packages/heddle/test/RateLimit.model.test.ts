@@ -118,7 +118,7 @@ const asks = (limit: RateLimit.RateLimit, program: Program): ReadonlyArray<Ask> 
     const size = Math.abs(wait)
     const share = [0, 0, 1, interval - 1, interval, Math.ceil(interval / 3), Math.ceil(interval / 2), 12 * interval]
     now += share[size % share.length]! + (size % 97 === 96 ? 1 : 0)
-    return { now, n: (Math.abs(n) % 4 === 3 ? 0.25 : 1) * (1 + (Math.abs(n) % Math.max(1, Math.ceil(capacity)))) }
+    return { now, n: (Math.abs(n) % 4 === 3 ? 0.25 : 1) * (1 + (Math.abs(n) % (1 + Math.ceil(capacity)))) }
   })
 }
 

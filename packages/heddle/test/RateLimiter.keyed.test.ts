@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { KeyMap } from "../src/internal/limiter/keyMap.ts"
 import * as RateLimit from "../src/RateLimit.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
-import { deathMessage, failureOf, type Log, millis, perSecond, settle, start, taker } from "./support/limiter.ts"
+import { deathMessage, failureOf, type Log, millis, settle, start, taker } from "./support/limiter.ts"
 
 const { forKey, keyed, keyedStats, penalize, peek, reserve, setLimit, stats, take, takeIfAvailable } = RateLimiter
 

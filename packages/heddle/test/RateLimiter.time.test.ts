@@ -58,20 +58,18 @@ const onHandClock = <A, E>(f: (clock: HandClock) => Effect.Effect<A, E>) =>
     return Effect.provideService(f(clock), Clock.Clock, clock)
   })
 
+/** Twenty who take again and again. */
 const counter = <E>(limiter: RateLimiter.RateLimiter<E>) =>
-  Effect.map(
-    Effect.suspend(() => {
-      const count = { served: 0 }
-      const loop = looping(
-        Effect.andThen(
-          take(limiter),
-          Effect.sync(() => count.served++)
-        )
+  Effect.suspend(() => {
+    const count = { served: 0 }
+    const loop = looping(
+      Effect.andThen(
+        take(limiter),
+        Effect.sync(() => count.served++)
       )
-      return Effect.map(Effect.replicateEffect(start(loop), 20), () => count)
-    }),
-    (count) => count
-  )
+    )
+    return Effect.as(Effect.andThen(Effect.replicateEffect(start(loop), 20), settle), count)
+  })
 
 describe("timers", () => {
   it.effect("that are late by a millisecond or two cost nothing: 1,000 a second, evenly spaced, are 1,000", () =>
@@ -113,6 +111,7 @@ describe("timers", () => {
       Effect.fnUntraced(function* (clock) {
         const limiter = yield* drained(10)
         const fibers = yield* Effect.replicateEffect(start(take(limiter)), 100)
+        yield* settle
         assert.lengthOf(clock.sleeps, 1)
         yield* clock.passes(100)
         assert.lengthOf(clock.sleeps, 1)
@@ -133,6 +132,7 @@ describe("timers", () => {
           for (const stall of [22, 1000, 365 * 86_400_000]) {
             const limiter = yield* make({ limit })
             const fibers = yield* Effect.replicateEffect(start(take(limiter)), 100)
+            yield* settle
             yield* clock.passes(stall)
             assert.strictEqual(100 - (yield* stats(limiter)).waiting, 2 * burst)
             yield* clock.passes(1)

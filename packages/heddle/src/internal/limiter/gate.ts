@@ -161,35 +161,38 @@ export abstract class Gate {
     return { limiter: this.rules.name, n, retryAfter: durationOf(wait), waiting: this.waiting }
   }
 
-  /** Waits for the turn of a new place. `gate` is asked as it joins: that of a key may have gone meanwhile. */
+  /**
+   * Waits for the turn of a new place. `gate` is asked as it joins: that of a key may have gone meanwhile.
+   *
+   * Joining and installing what undoes it are one step, the registration of the callback; whatever the fiber is resumed
+   * with later runs under that. (A finalizer around the wait would not do: between its end and the caller's next step
+   * the fiber can be preempted and interrupted, and what was granted would be lost.)
+   */
   static take(gate: () => Gate, request: Request): Effect.Effect<void, RateLimited | RateLimiterFull> {
-    return Effect.suspend(() => {
-      let entered: { readonly gate: Gate; readonly parked: Parked } | undefined
-      const enter = Effect.suspend((): Effect.Effect<void, RateLimited | RateLimiterFull> => {
-        const self = gate()
-        const place = self.join(request)
-        if (!(place instanceof Place)) return Effect.fail(place)
-        const parked = new Parked(place)
-        entered = { gate: self, parked }
-        return self.stand(parked)
-      })
-      return Effect.onExitPrimitive(enter, ({ _tag }) => {
-        if (entered === undefined) return undefined
-        const { gate, parked } = entered
-        gate.depart(parked)
-        return _tag === "Failure" ? gate.leave(parked.place) : undefined
+    return parking((scheduler, resume) => {
+      const self = gate()
+      const place = self.join(request)
+      if (!(place instanceof Place)) {
+        resume(Effect.fail(place))
+        return undefined
+      }
+      const parked = new Parked(place)
+      self.park(parked, scheduler, resume)
+      return Effect.suspend(() => {
+        self.depart(parked)
+        return self.leave(place) ?? Effect.void
       })
     })
   }
 
   /** Waits for the turn of a reservation. An interruption leaves the place where it is. */
   await(place: Place): Effect.Effect<void, RateLimited | RateLimiterFull> {
-    return Effect.suspend(() => {
+    return parking((scheduler, resume) => {
       const parked = new Parked(place)
-      return Effect.onExitPrimitive(this.stand(parked), ({ _tag }) => {
+      this.park(parked, scheduler, resume)
+      return Effect.sync(() => {
         this.depart(parked)
-        if (_tag === "Success") place.claimed = true
-        return undefined
+        place.claimed = false
       })
     })
   }
@@ -224,25 +227,14 @@ export abstract class Gate {
     return back
   }
 
-  private stand(parked: Parked): Effect.Effect<void, RateLimited | RateLimiterFull> {
-    if (this.timekeeper !== undefined) return this.park(parked)
-    this.timekeeper = parked
-    return this.keepTime(parked)
-  }
-
-  /** Parks the fiber until it is served, or has to keep the time. */
-  private park(parked: Parked): Effect.Effect<void, RateLimited | RateLimiterFull> {
-    const arrive = (scheduler: Scheduler, resume: (effect: Effect.Effect<any, any>) => void) => {
-      parked.resume = resume
-      parked.ring = readyRing(scheduler)
-      this.parked.join(parked)
-      // it may have been served before it was parked, or the timekeeper may have left
-      if (parked.place.state !== "waiting") this.deliver(parked)
-      else if (this.timekeeper === undefined) this.handOver()
-    }
-    return Effect.callback<void, RateLimited | RateLimiterFull>(function (this: Scheduler, resume) {
-      arrive(this, resume)
-    })
+  /** Until it is served, or has to keep the time. */
+  private park(parked: Parked, scheduler: Scheduler, resume: Resume): void {
+    parked.resume = resume
+    parked.ring = readyRing(scheduler)
+    this.parked.join(parked)
+    // it may have been served as it came, or while it was about to park again
+    if (parked.place.state !== "waiting") this.deliver(parked)
+    else if (this.timekeeper === undefined) this.handOver()
   }
 
   private keepTime(parked: Parked): Effect.Effect<void, RateLimited | RateLimiterFull> {
@@ -250,7 +242,8 @@ export abstract class Gate {
       parked.sleeper?.interruptUnsafe()
       parked.wakesAt = -Infinity
       this.look()
-      if (this.timekeeper !== parked || parked.place.state !== "waiting") return this.park(parked)
+      const parkAgain = parking((scheduler, resume) => this.park(parked, scheduler, resume))
+      if (this.timekeeper !== parked) return parkAgain
       const sleeping = Effect.whileLoop({
         while: () => this.timekeeper === parked,
         body: () => this.tick(parked),
@@ -258,7 +251,7 @@ export abstract class Gate {
       })
       return Effect.flatMap(Effect.forkChild(sleeping, { startImmediately: true }), (sleeper) => {
         parked.sleeper = sleeper
-        return this.park(parked)
+        return parkAgain
       })
     })
   }
@@ -269,6 +262,7 @@ export abstract class Gate {
   }
 
   private handOver(): void {
+    this.timekeeper?.sleeper?.interruptUnsafe()
     const next = this.parked.tail
     this.timekeeper = next
     if (next !== undefined) this.wakeUp(next)
@@ -280,21 +274,24 @@ export abstract class Gate {
     parked.resume = undefined
   }
 
-  /** Goes on with what became of its place. */
+  /** Goes on with what became of its place; one that is not parked does so when it is. */
   private deliver(parked: Parked): void {
-    if (parked.resume !== undefined) this.wake(parked, outcome(parked.place))
+    if (parked.resume !== undefined) {
+      parked.place.claimed = true
+      this.wake(parked, outcome(parked.place))
+      parked.end()
+    }
     if (this.timekeeper === parked) this.handOver()
   }
 
-  /** The fiber does not wait any more, however that came. */
+  /** The fiber was interrupted, parked or not. */
   private depart(parked: Parked): void {
     if (parked.resume !== undefined) {
       this.parked.leave(parked)
       parked.resume = undefined
     }
-    parked.sleeper?.interruptUnsafe()
-    if (this.timekeeper === parked) this.handOver()
     parked.end()
+    if (this.timekeeper === parked) this.handOver()
   }
 
   protected grant(place: Place, at: number): void {
@@ -325,6 +322,16 @@ export abstract class Gate {
     if (--queue.places === 0) this.queues.delete(place.priority)
   }
 }
+
+type Resume = (effect: Effect.Effect<any, any>) => void
+
+/** `Effect.callback`, with the scheduler as an argument. */
+const parking = (
+  register: (scheduler: Scheduler, resume: Resume) => Effect.Effect<void> | undefined | void
+): Effect.Effect<void, RateLimited | RateLimiterFull> =>
+  Effect.callback<void, RateLimited | RateLimiterFull>(function (this: Scheduler, resume) {
+    return register(this, resume)
+  })
 
 const outcome = (place: Place): Effect.Effect<void, unknown> => {
   if (place.state === "granted") return Effect.void

@@ -65,10 +65,16 @@ export class Parked extends Waiter<Parked> {
     if (this.older !== undefined) this.older.younger = this.younger
     if (this.younger !== undefined) this.younger.older = this.older
     else if (this.place.awaiting === this) this.place.awaiting = this.older
+    this.older = this.younger = undefined
   }
 
-  /** This one and those who began before it. */
+  /** This one and those who began before it; they may end as they are visited. */
   forEach(f: (parked: Parked) => void): void {
-    for (let parked: Parked | undefined = this; parked !== undefined; parked = parked.older) f(parked)
+    let parked: Parked | undefined = this
+    while (parked !== undefined) {
+      const next: Parked | undefined = parked.older
+      f(parked)
+      parked = next
+    }
   }
 }

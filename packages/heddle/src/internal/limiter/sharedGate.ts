@@ -150,9 +150,12 @@ export class SharedGate extends Gate {
     this.refusedUntil = this.ticks.now() + Math.max(1, wait)
   }
 
-  /** What cannot be given back stays taken: no more is given than the limit allows. */
+  /** What cannot be given back stays taken: no more is given than the limit allows. Who was refused may ask again. */
   private restore(n: number, at: number): Effect.Effect<void> {
-    return Effect.ignoreCause(this.store.giveBack({ ...this.consumption(n), at }))
+    return Effect.map(Effect.exit(this.store.giveBack({ ...this.consumption(n), at })), () => {
+      this.refused = undefined
+      this.look()
+    })
   }
 
   private consumption(n: number): Consumption {

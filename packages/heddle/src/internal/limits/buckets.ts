@@ -62,7 +62,7 @@ const cells = ({ gain, weight }: Rate, burst: number, lapse: number): Algorithm<
   const standing = (paidBack: number, clock: number, cost: number): number => {
     const idle = clock - paidBack
     if (idle <= 0) return paidBack
-    return lapse > 0 && idle >= lapse ? clock + full - Math.max(weight, cost) : clock
+    return lapse > 0 && idle >= lapse ? clock + Math.max(0, full - Math.max(weight, cost)) : clock
   }
   const algorithm: Algorithm<number> = {
     capacity: burst,
