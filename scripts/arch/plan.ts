@@ -54,7 +54,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/limiter/gates", "RateLimiterStore"],
   ["internal/limiter/source"],
   ["internal/limiter/limiter"],
-  ["internal/limiter/keyedLimiter"],
+  ["internal/limiter/keyed", "internal/limiter/branch"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]

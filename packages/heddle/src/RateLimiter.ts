@@ -26,37 +26,42 @@ import * as Stream from "effect/Stream"
 import { Account } from "./internal/limiter/accounts.ts"
 import { checkedNanos } from "./internal/limiter/durations.ts"
 import { RateLimited, RateLimiterFull } from "./internal/limiter/errors.ts"
-import { MemoryGates, SharedGates } from "./internal/limiter/gates.ts"
 import { type HeadersLike, readRetryAfter } from "./internal/limiter/headers.ts"
-import { KeyedLimiter } from "./internal/limiter/keyedLimiter.ts"
+import { forKey, keyed, keyedShared, keyedStats } from "./internal/limiter/keyed.ts"
 import {
   type AnyLimiter,
   asLimiter,
   isFirst,
   MemoryLimiter,
-  requestOf,
   rulesOf,
   SharedLimiter
 } from "./internal/limiter/limiter.ts"
 import { MemoryGate } from "./internal/limiter/memoryGate.ts"
-import {
-  type BoundedOptions,
-  type Keyed,
-  type KeyedStats,
-  KeyedTypeId,
-  type LineOptions,
-  type RateLimiter,
-  type Reservation,
-  type Stats,
-  type TakeOptions
+import type {
+  BoundedOptions,
+  Keyed,
+  KeyedStats,
+  LineOptions,
+  RateLimiter,
+  Reservation,
+  Stats,
+  TakeOptions
 } from "./internal/limiter/model.ts"
 import { SharedGate } from "./internal/limiter/sharedGate.ts"
-import { ofKey, ofKeyInMemory, only, onlyInMemory } from "./internal/limiter/source.ts"
+import { only, onlyInMemory } from "./internal/limiter/source.ts"
 import { Ticks } from "./internal/limiter/ticks.ts"
 import type { Carry, RateLimit } from "./RateLimit.ts"
 import { RateLimiterStore, type RateLimiterStoreError } from "./RateLimiterStore.ts"
 
 export {
+  /** @since 0.1.0 @category keys */
+  forKey,
+  /** @since 0.1.0 @category keys */
+  keyed,
+  /** @since 0.1.0 @category keys */
+  keyedShared,
+  /** @since 0.1.0 @category keys */
+  keyedStats,
   /**
    * A request would take longer than it may, or its turn will not come at all by the limit of now. `retryAfter` counts those
    * who are in line.
@@ -176,14 +181,8 @@ export const shared: {
  */
 export const takeIfAvailable: {
   (n?: number, options?: Priority): <E>(self: RateLimiter<E>) => Effect.Effect<boolean, Unlined<E>>
-  <E>(
-    self: RateLimiter<E>,
-    n?: number,
-    options?: Priority
-  ): Effect.Effect<boolean, Unlined<E>>
-} = dual(isFirst, (self: AnyLimiter, n?: number, options?: TakeOptions) =>
-  self.takeIfAvailable(requestOf(self, "takeIfAvailable", n, options))
-)
+  <E>(self: RateLimiter<E>, n?: number, options?: Priority): Effect.Effect<boolean, Unlined<E>>
+} = dual(isFirst, (self: AnyLimiter, n?: number, options?: TakeOptions) => self.takeIfAvailable(n, options))
 
 /**
  * Takes `n` tokens, by default one, and waits for its turn. Zero are legal, wait for their turn too, and take nothing.
@@ -214,22 +213,37 @@ export const takeIfAvailable: {
 export const take: {
   (n?: number, options?: TakeOptions): <E>(self: RateLimiter<E>) => Effect.Effect<void, RateLimited | E>
   <E>(self: RateLimiter<E>, n?: number, options?: TakeOptions): Effect.Effect<void, RateLimited | E>
-} = dual(isFirst, (self: AnyLimiter, n?: number, options?: TakeOptions) =>
-  self.take(requestOf(self, "take", n, options))
-)
+} = dual(isFirst, (self: AnyLimiter, n?: number, options?: TakeOptions) => self.take(n, options))
 
 /**
- * Runs an effect once `n` tokens, by default one, were taken for it: `withLimit(limiter)(effect)`.
+ * Runs an effect once `n` tokens, by default one, were taken for it. They are spent when it begins, however it ends.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const withLimit =
-  <E>(self: RateLimiter<E>, n?: number, options?: TakeOptions) =>
-  <A, E2, R>(effect: Effect.Effect<A, E2, R>): Effect.Effect<A, E2 | RateLimited | E, R> => {
-    const limiter = asLimiter(self)
-    return limiter.guard(requestOf(limiter, "withLimit", n, options), effect)
-  }
+export const withLimit: {
+  <E>(
+    self: RateLimiter<E>,
+    n?: number,
+    options?: TakeOptions
+  ): <A, E2, R>(effect: Effect.Effect<A, E2, R>) => Effect.Effect<A, E2 | RateLimited | E, R>
+  <E, A, E2, R>(
+    self: RateLimiter<E>,
+    n: number,
+    effect: Effect.Effect<A, E2, R>
+  ): Effect.Effect<A, E2 | RateLimited | E, R>
+  <E, A, E2, R>(
+    self: RateLimiter<E>,
+    n: number,
+    options: TakeOptions,
+    effect: Effect.Effect<A, E2, R>
+  ): Effect.Effect<A, E2 | RateLimited | E, R>
+} = (self: RateLimiter<any>, n?: number, ...rest: ReadonlyArray<any>): any => {
+  const effect: unknown = rest.at(-1)
+  const options: TakeOptions | undefined = Effect.isEffect(rest[0]) ? undefined : rest[0]
+  const guard = (effect: Effect.Effect<any, any, any>) => asLimiter(self).guard(effect, n, options)
+  return Effect.isEffect(effect) ? guard(effect) : guard
+}
 
 /**
  * Passes the elements of a stream one by one, each at its turn; `cost` says how many tokens an element takes, by default one.
@@ -272,9 +286,7 @@ export const throttle =
 export const reserve: {
   (n?: number, options?: TakeOptions): <E>(self: RateLimiter<E>) => Effect.Effect<Reservation<E>, RateLimited | E>
   <E>(self: RateLimiter<E>, n?: number, options?: TakeOptions): Effect.Effect<Reservation<E>, RateLimited | E>
-} = dual(isFirst, (self: AnyLimiter, n?: number, options?: TakeOptions) =>
-  self.reserve(requestOf(self, "reserve", n, options))
-)
+} = dual(isFirst, (self: AnyLimiter, n?: number, options?: TakeOptions) => self.reserve(n, options))
 
 /**
  * How long a request for `n` tokens, by default one, would wait if it came now. Takes nothing.
@@ -285,16 +297,9 @@ export const reserve: {
  * @category observing
  */
 export const peek: {
-  (
-    n?: number,
-    options?: Priority
-  ): <E>(self: RateLimiter<E>) => Effect.Effect<Duration.Duration, Unlined<E>>
-  <E>(
-    self: RateLimiter<E>,
-    n?: number,
-    options?: Priority
-  ): Effect.Effect<Duration.Duration, Unlined<E>>
-} = dual(isFirst, (self: AnyLimiter, n = 1, { priority = 0 }: TakeOptions = {}) => self.peek(n, priority))
+  (n?: number, options?: Priority): <E>(self: RateLimiter<E>) => Effect.Effect<Duration.Duration, Unlined<E>>
+  <E>(self: RateLimiter<E>, n?: number, options?: Priority): Effect.Effect<Duration.Duration, Unlined<E>>
+} = dual(isFirst, (self: AnyLimiter, n?: number, options?: TakeOptions) => self.peek(n, options))
 
 /**
  * Reads the limiter as it is at this instant.
@@ -352,84 +357,3 @@ export const penalize: {
  */
 export const retryAfter = (headers: HeadersLike): Effect.Effect<Option.Option<Duration.Duration>> =>
   Effect.map(Clock.currentTimeMillis, (now) => readRetryAfter(headers, now))
-
-/**
- * Limits by key, in memory. `limit` is asked when a key is seen that is not remembered. A key is remembered until it is as
- * good as new, and no longer: an idle key costs nothing. Those that can go are found by the operations that follow, a few at
- * each, so nobody ever waits for a sweep.
- *
- * @example
- * ```ts import.meta.vitest
- * import * as Effect from "effect/Effect"
- * import * as RateLimit from "heddle/RateLimit"
- * import * as RateLimiter from "heddle/RateLimiter"
- *
- * const free = RateLimit.gcra({ limit: 1, interval: "1 minute" })
- * const paid = RateLimit.gcra({ limit: 100, interval: "1 minute" })
- *
- * const program = Effect.gen(function* () {
- *   const limits = yield* RateLimiter.keyed({ limit: (user: string) => (user === "ada" ? paid : free) })
- *   const calls = ["bob", "ada", "bob", "ada"]
- *   return yield* Effect.forEach(calls, (user) => RateLimiter.takeIfAvailable(RateLimiter.forKey(limits, user)))
- * })
- *
- * await Effect.runPromise(program) // => [true, true, false, true]
- * ```
- *
- * @since 0.1.0
- * @category keys
- */
-export const keyed: {
-  <K>(options: LineOptions & { readonly limit: (key: K) => RateLimit }): Effect.Effect<Keyed<K>>
-  <K>(options: BoundedOptions & { readonly limit: (key: K) => RateLimit }): Effect.Effect<Keyed<K, RateLimiterFull>>
-} = <K>({ limit, ...options }: BoundedOptions & { readonly limit: (key: K) => RateLimit }): Effect.Effect<any> =>
-  Clock.clockWith((clock) =>
-    Effect.sync(() => {
-      const gates = new MemoryGates(rulesOf("RateLimiter.keyed", options), new Ticks(clock), limit)
-      return new KeyedLimiter(gates, (key: K) => new MemoryLimiter(ofKeyInMemory(gates, key)))
-    })
-  )
-
-/**
- * `keyed`, with limits that the `RateLimiterStore` keeps. Here only those keys cost anything for which somebody waits.
- *
- * @since 0.1.0
- * @category keys
- */
-export const keyedShared: {
-  (
-    options: LineOptions & { readonly limit: (key: string) => RateLimit }
-  ): Effect.Effect<Keyed<string, RateLimiterStoreError>, never, RateLimiterStore>
-  (
-    options: BoundedOptions & { readonly limit: (key: string) => RateLimit }
-  ): Effect.Effect<Keyed<string, RateLimiterStoreError | RateLimiterFull>, never, RateLimiterStore>
-} = ({
-  limit,
-  ...options
-}: BoundedOptions & { readonly limit: (key: string) => RateLimit }): Effect.Effect<any, never, RateLimiterStore> =>
-  Effect.gen(function* () {
-    const store = yield* RateLimiterStore
-    const clock = yield* Clock.Clock
-    const gates = new SharedGates(rulesOf("RateLimiter.keyedShared", options), new Ticks(clock), store, limit)
-    return new KeyedLimiter(gates, (key: string) => new SharedLimiter(ofKey(gates, key)))
-  })
-
-/**
- * The limiter of a key, to be used as any other. It is a view: make one whenever it is needed.
- *
- * @since 0.1.0
- * @category keys
- */
-export const forKey: {
-  <K>(key: K): <E>(self: Keyed<K, E>) => RateLimiter<E>
-  <K, E>(self: Keyed<K, E>, key: K): RateLimiter<E>
-} = dual(2, <K, E>(self: Keyed<K, E>, key: K) => self[KeyedTypeId].forKey(key))
-
-/**
- * How many keys are remembered, and how many wait.
- *
- * @since 0.1.0
- * @category observing
- */
-export const keyedStats = <K, E>(self: Keyed<K, E>): Effect.Effect<KeyedStats> =>
-  Effect.sync(() => self[KeyedTypeId].stats())

@@ -50,7 +50,10 @@ const changes = Effect.gen(function* () {
   const first = yield* Effect.forkChild(taking(limiter, times))
   const second = yield* Effect.forkChild(taking(limiter, times))
   const changer = yield* Effect.forkChild(
-    Effect.andThen(penalize(limiter, "15 millis"), setLimit(limiter, RateLimit.gcra({ limit: 1, interval: "20 millis" })))
+    Effect.andThen(
+      penalize(limiter, "15 millis"),
+      setLimit(limiter, RateLimit.gcra({ limit: 1, interval: "20 millis" }))
+    )
   )
   yield* Fiber.interrupt(first)
   yield* Fiber.joinAll([second, changer])
@@ -111,7 +114,7 @@ const pushing = Effect.gen(function* () {
 
 /** Keys whose gates come and go. */
 const keys = Effect.gen(function* () {
-  const limits = yield* keyed({ limit: (_: string) => everyTen })
+  const limits = yield* keyed<string>({ limit: () => everyTen })
   const times: Times = []
   const key = () => forKey(limits, "key")
   const one = yield* Effect.forkChild(taking(key(), times))
@@ -169,7 +172,11 @@ describe("interrupted before every operation, while waiting, and while granted b
     withLimit: { make: inMemory, way: (limiter, times) => withLimit(limiter)(written(times)), bare: true },
     throttle: {
       make: inMemory,
-      way: (limiter, times) => Stream.make(1).pipe(throttle(limiter), Stream.runForEach(() => written(times))),
+      way: (limiter, times) =>
+        Stream.make(1).pipe(
+          throttle(limiter),
+          Stream.runForEach(() => written(times))
+        ),
       bare: true
     },
     "reserve and await": {
@@ -178,14 +185,12 @@ describe("interrupted before every operation, while waiting, and while granted b
         Effect.acquireUseRelease(
           reserve(limiter),
           (reservation) =>
-            Effect.uninterruptibleMask((restore) =>
-              Effect.flatMap(restore(reservation.await), () => written(times))
-            ),
+            Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(reservation.await), () => written(times))),
           (reservation) => reservation.cancel
         )
     },
     "take by key": {
-      make: Effect.map(keyed({ limit: (_: string) => everyTen }), forKey("key")),
+      make: Effect.map(keyed<string>({ limit: () => everyTen }), forKey("key")),
       way: (limiter, times) => taking(limiter, times)
     },
     "take from a store": {

@@ -31,7 +31,7 @@ describe("limits by key", () => {
 
   it.effect("each key has its own line, which outlives the view that one came by", () =>
     Effect.gen(function* () {
-      const limits = yield* keyed({ limit: (_: number) => gcra(10) })
+      const limits = yield* keyed<number>({ limit: () => gcra(10) })
       const log: Log = []
       for (const name of ["a", "b", "c"]) yield* taker(forKey(limits, 1), log, `one ${name}`)
       yield* millis(50)
@@ -51,7 +51,7 @@ describe("limits by key", () => {
 
   it.effect("interruption, cancellation, changes and penalties are those of a key", () =>
     Effect.gen(function* () {
-      const limits = yield* keyed({ limit: (_: string) => gcra(10) })
+      const limits = yield* keyed<string>({ limit: () => gcra(10) })
       const one = forKey(limits, "one")
       const two = forKey(limits, "two")
       const log: Log = []
@@ -75,7 +75,7 @@ describe("limits by key", () => {
 
   it.effect("a limit that was set for a key stays, as long as the limiter does", () =>
     Effect.gen(function* () {
-      const limits = yield* keyed({ limit: (_: string) => gcra(10, 2) })
+      const limits = yield* keyed<string>({ limit: () => gcra(10, 2) })
       yield* setLimit(forKey(limits, "raised"), gcra(10, 5), { carry: "reset" })
       yield* millis(60_000)
       for (let key = 0; key < 100; key++) yield* takeIfAvailable(forKey(limits, String(key)))
@@ -86,7 +86,7 @@ describe("limits by key", () => {
 
   it.effect("bounds hold for each key", () =>
     Effect.gen(function* () {
-      const limits = yield* keyed({ limit: (_: string) => gcra(10), maxWaiting: 1, maxWait: "150 millis" })
+      const limits = yield* keyed<string>({ limit: () => gcra(10), maxWaiting: 1, maxWait: "150 millis" })
       const one = forKey(limits, "one")
       yield* take(one)
       const first = yield* start(take(one))
@@ -103,7 +103,7 @@ describe("limits by key", () => {
 describe("keys are forgotten", () => {
   it.effect("R11 once they are as good as new, and not before", () =>
     Effect.gen(function* () {
-      const limits = yield* keyed({ limit: (_: string) => gcra(10, 2) })
+      const limits = yield* keyed<string>({ limit: () => gcra(10, 2) })
       yield* take(forKey(limits, "a"))
       yield* take(forKey(limits, "b"), 2)
       assert.strictEqual((yield* keyedStats(limits)).keys, 2)
@@ -119,10 +119,10 @@ describe("keys are forgotten", () => {
 
   it.effect("looking at a key, or being refused, does not make it known", () =>
     Effect.gen(function* () {
-      const limits = yield* keyed({ limit: (_: string) => RateLimit.gcra({ limit: 0, interval: "1 second" }) })
+      const limits = yield* keyed<string>({ limit: () => RateLimit.gcra({ limit: 0, interval: "1 second" }) })
       const none = forKey(limits, "none")
       assert.isTrue(yield* takeIfAvailable(none))
-      const others = yield* keyed({ limit: (_: string) => gcra(10, 2) })
+      const others = yield* keyed<string>({ limit: () => gcra(10, 2) })
       const other = forKey(others, "other")
       yield* stats(other)
       yield* peek(other)
@@ -137,7 +137,7 @@ describe("keys are forgotten", () => {
 
   it.effect("also those that were waited for, reserved or penalized", () =>
     Effect.gen(function* () {
-      const limits = yield* keyed({ limit: (_: string) => gcra(10) })
+      const limits = yield* keyed<string>({ limit: () => gcra(10) })
       const fibers = yield* Effect.forEach(["a", "b"], (key) =>
         start(Effect.andThen(take(forKey(limits, key)), take(forKey(limits, key))))
       )
@@ -157,7 +157,7 @@ describe("keys are forgotten", () => {
 
   it.effect("by the operations of others, so that a million keys that come once never are many", () =>
     Effect.gen(function* () {
-      const limits = yield* keyed({ limit: (_: number) => gcra(100) })
+      const limits = yield* keyed<number>({ limit: () => gcra(100) })
       const perMilli = 100
       let most = 0
       for (let key = 0; key < 40_000; key++) {

@@ -8,7 +8,18 @@ import * as TestClock from "effect/testing/TestClock"
 
 import * as RateLimit from "../src/RateLimit.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
-import { deathMessage, delayOf, drained, failureOf, type Log, millis, perSecond, start, taker, waitingIn } from "./support/limiter.ts"
+import {
+  deathMessage,
+  delayOf,
+  drained,
+  failureOf,
+  type Log,
+  millis,
+  perSecond,
+  start,
+  taker,
+  waitingIn
+} from "./support/limiter.ts"
 
 const { make, peek, reserve, setLimit, stats, take, takeIfAvailable } = RateLimiter
 
@@ -122,7 +133,10 @@ describe("reservations", () => {
       const limit = RateLimit.leakyBucket({ limit: 1, interval: "100 millis" })
       const limiter = yield* make({ limit })
       const reserved = (maxWait: number) =>
-        Effect.matchEffect(reserve(limiter, 1, { maxWait }), { onSuccess: delayOf, onFailure: () => Effect.succeed(-1) })
+        Effect.matchEffect(reserve(limiter, 1, { maxWait }), {
+          onSuccess: delayOf,
+          onFailure: () => Effect.succeed(-1)
+        })
       assert.deepStrictEqual(yield* Effect.forEach([1, 10, 100, 200, 100], reserved), [0, -1, 100, 200, -1])
     })
   )

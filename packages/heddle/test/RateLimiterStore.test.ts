@@ -12,7 +12,18 @@ import * as RateLimit from "../src/RateLimit.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import { laws } from "../src/RateLimiterLaws.ts"
 import { layerStoreMemory, RateLimiterStore, RateLimiterStoreError } from "../src/RateLimiterStore.ts"
-import { deathMessage, delayOf, failureOf, type Log, millis, perSecond, settle, start, taker, waitingIn } from "./support/limiter.ts"
+import {
+  deathMessage,
+  delayOf,
+  failureOf,
+  type Log,
+  millis,
+  perSecond,
+  settle,
+  start,
+  taker,
+  waitingIn
+} from "./support/limiter.ts"
 
 const { forKey, keyedShared, keyedStats, penalize, peek, reserve, setLimit, shared, stats, take, takeIfAvailable } =
   RateLimiter

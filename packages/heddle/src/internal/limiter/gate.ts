@@ -13,8 +13,8 @@ import type { Scheduler } from "effect/Scheduler"
 import { PriorityLine } from "../priorityLine.ts"
 import { readyRing } from "../readyRing.ts"
 import { WaitLine } from "../waitLine.ts"
-import { durationOf } from "./durations.ts"
 import { Deadlines } from "./deadlines.ts"
+import { durationOf } from "./durations.ts"
 import { RateLimited, RateLimiterFull } from "./errors.ts"
 import { Parked, Place } from "./place.ts"
 import type { Ticks } from "./ticks.ts"
@@ -37,6 +37,9 @@ export interface Request {
   /** In nanoseconds. */
   readonly maxWait: number
 }
+
+/** Turns are rounded up to nanoseconds, one by one, and timers to milliseconds: so much later than foreseen is not late. */
+const tolerance = 1_000_000
 
 export abstract class Gate {
   readonly rules: Rules
@@ -141,8 +144,7 @@ export abstract class Gate {
   /** Drops whom the rules say, unless it is the newcomer. */
   private makeRoom(priority: number): boolean {
     const { overflow } = this.rules
-    const victim =
-      overflow === "fail" ? undefined : overflow === "dropOldest" ? this.line.oldest() : this.line.lowest()
+    const victim = overflow === "fail" ? undefined : overflow === "dropOldest" ? this.line.oldest() : this.line.lowest()
     if (victim === undefined || (overflow === "dropLowestPriority" && victim.priority >= priority)) return false
     this.fail(victim, Cause.fail(this.full(victim.n, victim.priority)))
     return true
@@ -206,23 +208,24 @@ export abstract class Gate {
   /** Who will not wait until the next turn of all need not wait any longer. */
   protected expire(due: number): boolean {
     let expired = false
-    for (let place = this.deadlines.first; place !== undefined && place.deadline < due; place = this.deadlines.first) {
+    for (;;) {
+      const place = this.deadlines.first
+      if (place === undefined || place.deadline + tolerance >= due) return expired
       this.remove(place)
       // as for one who comes now
       this.end(place, Cause.fail(this.limited(place.n, this.estimate(place.n, this.ahead(place.priority)))))
       expired = true
     }
-    return expired
   }
 
   /** Leaves, and gives back what the place has. */
-  private leave(place: Place): Effect.Effect<void> | undefined {
+  leave(place: Place): Effect.Effect<void> | undefined {
     const { state } = place
     if (state !== "waiting" && state !== "granted") return undefined
     if (state === "waiting") this.remove(place)
     place.state = "left"
     const back = state === "granted" ? this.giveBack(place) : undefined
-    place.awaiting?.forEach((parked) => this.deliver(parked))
+    this.deliverAll(place)
     this.look()
     return back
   }
@@ -284,6 +287,14 @@ export abstract class Gate {
     if (this.timekeeper === parked) this.handOver()
   }
 
+  private deliverAll(place: Place): void {
+    for (let parked = place.awaiting; parked !== undefined;) {
+      const { before } = parked
+      this.deliver(parked)
+      parked = before
+    }
+  }
+
   /** The fiber was interrupted, parked or not. */
   private depart(parked: Parked): void {
     if (parked.resume !== undefined) {
@@ -299,7 +310,7 @@ export abstract class Gate {
     this.turn = at
     place.state = "granted"
     place.grantedAt = at
-    place.awaiting?.forEach((parked) => this.deliver(parked))
+    this.deliverAll(place)
   }
 
   protected fail(place: Place, cause: Cause.Cause<unknown>): void {
@@ -310,7 +321,7 @@ export abstract class Gate {
   private end(place: Place, cause: Cause.Cause<unknown>): void {
     place.state = "failed"
     place.cause = cause
-    place.awaiting?.forEach((parked) => this.deliver(parked))
+    this.deliverAll(place)
   }
 
   private remove(place: Place): void {

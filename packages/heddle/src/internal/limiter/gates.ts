@@ -117,6 +117,7 @@ export class MemoryGates<K> extends Gates<K, MemoryGate> {
   }
 
   protected open(key: K): MemoryGate {
+    this.accounts.sweep(this.ticks.now())
     const account = this.accountOf(key)
     this.accounts.delete(key)
     return new MemoryGate(this.rules, this.ticks, account, false)

@@ -33,7 +33,7 @@ export class KeyMap<K, V> {
 
   /** Visits the next entries, so many at most, and each entry once in a round. They may be deleted as they are visited. */
   visit(count: number, each: (key: K, value: V) => void): void {
-    for (let left = Math.min(count, this.size), passed = 0; left > 0 && passed <= this.buckets.length; ) {
+    for (let left = Math.min(count, this.size), passed = 0; left > 0 && passed <= this.buckets.length;) {
       this.walk ??= this.buckets[this.hand % this.buckets.length]!.entries()
       const next = this.walk.next()
       if (next.done === true) {

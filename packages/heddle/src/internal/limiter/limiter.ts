@@ -9,7 +9,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Pipeable from "effect/Pipeable"
 
 import { nanosLeft } from "../deadline.ts"
-import { checkCount, describe } from "../defect.ts"
+import { checkCount, checkPriority, checkPriorityStep, describe } from "../defect.ts"
 import type { Carry } from "../limits/interpret.ts"
 import type { RateLimit } from "../limits/model.ts"
 import { checkedNanos, durationOf } from "./durations.ts"
@@ -39,20 +39,9 @@ export const isFirst = (args: ArrayLike<unknown>): boolean => args[0] instanceof
 export const rulesOf = (operation: string, options: BoundedOptions): Rules => {
   const { maxWait = Infinity, maxWaiting = Infinity, name, overflow = "fail", priorityStep } = options
   checkCount(operation, "maxWaiting", maxWaiting, "or Infinity")
-  if (priorityStep !== undefined) checkCount(operation, "priorityStep", priorityStep, "finite")
+  if (priorityStep !== undefined) checkPriorityStep(operation, priorityStep)
   return { name, maxWait: checkedNanos(operation, "maxWait", maxWait), maxWaiting, overflow, priorityStep }
 }
-
-export const requestOf = (
-  self: AnyLimiter,
-  operation: string,
-  n = 1,
-  { maxWait, priority = 0 }: TakeOptions = {}
-): Request => ({
-  n,
-  priority,
-  maxWait: maxWait === undefined ? self.source.rules.maxWait : checkedNanos(self.label(operation), "maxWait", maxWait)
-})
 
 /** Thrown by a take that has to wait, caught by the wait: see `MemoryLimiter.take`. */
 const mustWait = { mustWait: true }
@@ -61,10 +50,10 @@ export abstract class Limiter<G extends Gate & { readonly capacity: number }> ex
   readonly [TypeId] = variance
   abstract readonly source: Source<G>
 
-  abstract takeIfAvailable(request: Request): Answer
-  abstract take(request: Request): Answer
-  abstract guard(request: Request, effect: AnyEffect): AnyEffect
-  abstract peek(n: number, priority: number): Answer
+  abstract takeIfAvailable(n?: number, options?: TakeOptions): Answer
+  abstract take(n?: number, options?: TakeOptions): Answer
+  abstract guard(effect: AnyEffect, n?: number, options?: TakeOptions): AnyEffect
+  abstract peek(n?: number, options?: TakeOptions): Answer
   abstract stats(): Answer
   abstract setLimit(limit: RateLimit, carry: Carry): Effect.Effect<void>
   abstract penalize(nanos: number): Answer
@@ -74,9 +63,9 @@ export abstract class Limiter<G extends Gate & { readonly capacity: number }> ex
     return Pipeable.pipeArguments(this, arguments)
   }
 
-  reserve(request: Request): Answer {
+  reserve(n?: number, options?: TakeOptions): Answer {
     return Effect.suspend((): Answer => {
-      this.check("reserve", request.n, request.priority)
+      const request = this.request("reserve", n, options)
       const tooMuch = this.tooMuch("reserve", request.n)
       if (tooMuch !== undefined) return Effect.fail(tooMuch)
       const gate = this.source.gate()
@@ -85,17 +74,22 @@ export abstract class Limiter<G extends Gate & { readonly capacity: number }> ex
       return Effect.succeed({
         delay: Effect.sync(() => durationOf(gate.estimateOf(place))),
         await: gate.await(place),
-        cancel: Effect.suspend(() => gate.cancel(place) ?? Effect.void)
+        cancel: Effect.suspend(() => gate.cancel(place) ?? Effect.void),
+        undo: Effect.suspend(() => gate.leave(place) ?? Effect.void)
       })
     })
   }
 
-  check(operation: string, n: number, priority: number): void {
+  protected request(operation: string, n = 1, { maxWait, priority = 0 }: TakeOptions = {}): Request {
     if (!(typeof n === "number" && n >= 0 && n < Infinity)) {
       throw new RangeError(`${this.label(operation)}: n must be a finite number from zero up, got ${describe(n)}`)
     }
-    if (!Number.isSafeInteger(priority)) {
-      throw new RangeError(`${this.label(operation)}: priority must be an integer, got ${describe(priority)}`)
+    if (priority !== 0) checkPriority(this.label(operation), priority)
+    const { rules } = this.source
+    return {
+      n,
+      priority,
+      maxWait: maxWait === undefined ? rules.maxWait : checkedNanos(this.label(operation), "maxWait", maxWait)
     }
   }
 
@@ -136,11 +130,11 @@ export class MemoryLimiter extends Limiter<MemoryGate> {
     this.source = source
   }
 
-  takeIfAvailable({ n, priority }: Request): Effect.Effect<boolean> {
+  takeIfAvailable(n?: number, options?: TakeOptions): Effect.Effect<boolean> {
     return Effect.sync(() => {
-      this.check("takeIfAvailable", n, priority)
-      if (this.source.takeNow(n, priority)) return true
-      this.tooMuch("takeIfAvailable", n)
+      const request = this.request("takeIfAvailable", n, options)
+      if (this.source.takeNow(request.n, request.priority)) return true
+      this.tooMuch("takeIfAvailable", request.n)
       return false
     })
   }
@@ -150,33 +144,32 @@ export class MemoryLimiter extends Limiter<MemoryGate> {
    * and the caller's next step. `sync` hands its value straight to the caller, where a `suspend` that takes and returns
    * has a gap. Between `suspend` and `sync` others may take: then, and only then, the throw leads to the wait.
    */
-  take(request: Request): Answer {
-    const { n, priority } = request
-    const takeOrThrow = Effect.sync(() => {
-      if (!this.source.takeAgain(n, priority)) throw mustWait
-    })
-    const takeOrWait = Effect.catchCause(takeOrThrow, (cause) =>
-      Cause.squash(cause) === mustWait ? this.wait(request) : Effect.failCause(cause)
-    )
+  take(n?: number, options?: TakeOptions): Answer {
     return Effect.suspend(() => {
-      this.check("take", n, priority)
-      return this.source.canTake(n, priority) ? takeOrWait : this.waitOrRefuse("take", request)
+      const request = this.request("take", n, options)
+      if (!this.source.canTake(request.n, request.priority)) return this.waitOrRefuse("take", request)
+      const takeOrThrow = Effect.sync(() => {
+        if (!this.source.takeAgain(request.n, request.priority)) throw mustWait
+      })
+      return Effect.catchCause(takeOrThrow, (cause) =>
+        Cause.squash(cause) === mustWait ? this.wait(request) : Effect.failCause(cause)
+      )
     })
   }
 
-  guard(request: Request, effect: AnyEffect): AnyEffect {
-    const { n, priority } = request
+  guard(effect: AnyEffect, n?: number, options?: TakeOptions): AnyEffect {
     return Effect.suspend(() => {
-      this.check("withLimit", n, priority)
-      if (this.source.takeNow(n, priority)) return effect
+      const request = this.request("withLimit", n, options)
+      if (this.source.takeNow(request.n, request.priority)) return effect
       return Effect.flatMap(this.waitOrRefuse("withLimit", request), () => effect)
     })
   }
 
-  peek(n: number, priority: number): Effect.Effect<Duration.Duration> {
+  peek(n?: number, options?: TakeOptions): Effect.Effect<Duration.Duration> {
     return Effect.sync(() => {
-      this.check("peek", n, priority)
-      const delay = (gate: MemoryGate) => (gate.canTake(n, priority) ? 0 : gate.estimate(n, gate.ahead(priority)))
+      const request = this.request("peek", n, options)
+      const delay = (gate: MemoryGate) =>
+        gate.canTake(request.n, request.priority) ? 0 : gate.estimate(request.n, gate.ahead(request.priority))
       return durationOf(this.source.with(delay))
     })
   }
@@ -219,36 +212,28 @@ export class SharedLimiter extends Limiter<SharedGate> {
     this.source = source
   }
 
-  takeIfAvailable({ n, priority }: Request): Answer {
+  takeIfAvailable(n?: number, options?: TakeOptions): Answer {
     return Effect.suspend(() => {
-      this.check("takeIfAvailable", n, priority)
-      if (this.tooMuch("takeIfAvailable", n) !== undefined) return Effect.succeed(false)
-      return this.source.with((gate) => gate.takeNow(n, priority))
+      const request = this.request("takeIfAvailable", n, options)
+      if (this.tooMuch("takeIfAvailable", request.n) !== undefined) return Effect.succeed(false)
+      return this.source.with((gate) => gate.takeNow(request.n, request.priority))
     })
   }
 
-  take(request: Request): Answer {
-    return this.turn("take", request)
+  take(n?: number, options?: TakeOptions): Answer {
+    return Effect.suspend(() => this.waitOrRefuse("take", this.request("take", n, options)))
   }
 
-  guard(request: Request, effect: AnyEffect): AnyEffect {
-    return Effect.flatMap(this.turn("withLimit", request), () => effect)
+  guard(effect: AnyEffect, n?: number, options?: TakeOptions): AnyEffect {
+    const turn = Effect.suspend(() => this.waitOrRefuse("withLimit", this.request("withLimit", n, options)))
+    return Effect.flatMap(turn, () => effect)
   }
 
-  private turn(operation: string, request: Request): Answer {
+  peek(n?: number, options?: TakeOptions): Answer {
     return Effect.suspend(() => {
-      this.check(operation, request.n, request.priority)
-      return this.waitOrRefuse(operation, request)
-    })
-  }
-
-  peek(n: number, priority: number): Answer {
-    return Effect.suspend(() => {
-      this.check("peek", n, priority)
-      return Effect.map(
-        this.source.with((gate) => gate.peek(n)),
-        ({ retryAfter }) => durationOf(retryAfter)
-      )
+      const request = this.request("peek", n, options)
+      const standing = this.source.with((gate) => gate.peek(request.n))
+      return Effect.map(standing, ({ retryAfter }) => durationOf(retryAfter))
     })
   }
 

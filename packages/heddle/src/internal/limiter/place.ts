@@ -68,13 +68,8 @@ export class Parked extends Waiter<Parked> {
     this.older = this.younger = undefined
   }
 
-  /** This one and those who began before it; they may end as they are visited. */
-  forEach(f: (parked: Parked) => void): void {
-    let parked: Parked | undefined = this
-    while (parked !== undefined) {
-      const next: Parked | undefined = parked.older
-      f(parked)
-      parked = next
-    }
+  /** Who began to wait for the same place before this one. */
+  get before(): Parked | undefined {
+    return this.older
   }
 }

@@ -42,6 +42,7 @@ export class SharedGate extends Gate {
   /** Who was refused, and until when. */
   private refused: Place | undefined = undefined
   private refusedUntil = 0
+  private asking = false
 
   constructor(rules: Rules, ticks: Ticks, store: Store, key: string, limit: RateLimit) {
     super(rules, ticks)
@@ -96,7 +97,7 @@ export class SharedGate extends Gate {
   /** The head may be another than the one that was refused: then it has to ask for itself. */
   protected serve(): number {
     const { head } = this.line
-    if (head === undefined) return Infinity
+    if (head === undefined || this.asking) return Infinity
     return Math.max(this.heldUntil, head === this.refused ? this.refusedUntil : this.ticks.now())
   }
 
@@ -113,34 +114,39 @@ export class SharedGate extends Gate {
       const due = this.look()
       const { head } = this.line
       if (this.timekeeper !== keeper || head === undefined) return Effect.void
-      if (due > this.ticks.now()) {
-        if (this.expire(due)) return Effect.void
-        keeper.wakesAt = due
-        return this.ticks.sleepUntil(due)
+      if (due <= this.ticks.now()) {
+        this.asking = true
+        return this.ask(head)
       }
-      keeper.wakesAt = -Infinity
-      return this.ask(head)
+      // also while the answer to the timekeeper before is on its way
+      if (!this.asking && this.expire(due)) return Effect.void
+      keeper.wakesAt = due
+      return this.ticks.sleepUntil(due)
     })
   }
 
   /** Whoever is the head when the answer comes gets it, if it is for as many. */
   private ask({ n }: Place): Effect.Effect<void> {
-    return Effect.uninterruptible(
-      Effect.matchCauseEffect(this.store.take(this.consumption(n)), {
-        onSuccess: (answer) => {
-          const { head } = this.line
-          if (answer._tag === "Taken") {
-            if (head?.n !== n) return this.restore(n, answer.at)
-            this.grant(head, answer.at)
-          } else if (head?.n === n) this.refuse(head, nanosOf(answer.retryAfter))
-          return Effect.void
-        },
-        onFailure: (cause) => {
-          if (this.line.head !== undefined) this.fail(this.line.head, cause)
-          return Effect.void
-        }
-      })
-    )
+    const answered = Effect.matchCause(this.store.take(this.consumption(n)), {
+      onSuccess: (answer) => {
+        const { head } = this.line
+        if (answer._tag === "Taken") {
+          if (head?.n !== n) return this.restore(n, answer.at)
+          this.grant(head, answer.at)
+        } else if (head?.n === n) this.refuse(head, nanosOf(answer.retryAfter))
+        return Effect.void
+      },
+      onFailure: (cause) => {
+        if (this.line.head !== undefined) this.fail(this.line.head, cause)
+        return Effect.void
+      }
+    })
+    const asked = Effect.flatMap(answered, (then) => {
+      this.asking = false
+      this.look()
+      return then
+    })
+    return Effect.uninterruptible(asked)
   }
 
   private refuse(head: Place, wait: number): void {
