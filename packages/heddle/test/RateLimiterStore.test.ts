@@ -87,6 +87,7 @@ describe("a limiter before a store", () => {
       const { limiter, seen } = yield* withStore(0, perSecond(10))
       const log: Log = []
       for (const name of ["a", "b", "c"]) yield* taker(limiter, log, name)
+      yield* settle
       yield* millis(1000)
       assert.deepStrictEqual(log, [
         ["a", 0],

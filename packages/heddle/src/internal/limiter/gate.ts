@@ -69,10 +69,10 @@ export abstract class Gate {
 
   /** How long one would wait for `n` with so many ahead, in nanoseconds, as far as it is known. */
   abstract estimate(n: number, ahead: number): number
-  /** Serves who is due, and says when the next is. */
-  protected abstract serve(): number
-  /** Serves who is due and sleeps until the next is. */
-  protected abstract tick(keeper: Parked): Effect.Effect<void>
+  /** When the head of the line is due. */
+  protected abstract nextDue(): number
+  /** Serves who is due. */
+  protected abstract serve(): void
   /** Gives back what a place was granted and has not used; an effect where that takes one. */
   protected abstract giveBack(place: Place): Effect.Effect<void> | undefined
   /** Whether a place was granted at this very instant. */
@@ -112,13 +112,12 @@ export abstract class Gate {
     return sum
   }
 
-  /** Serves who is due, and has the timekeeper sleep no longer than until the next is. */
-  look(): number {
-    const due = this.serve()
-    const keeper = this.timekeeper
-    if (keeper !== undefined && keeper.wakesAt > due) this.wakeUp(keeper)
+  /** Serves who is due, and has somebody keep the time until the next is, and sleep no longer than until then. */
+  look(): void {
+    this.serve()
+    // Invariant: behind those who were served now, so that they wake in the order of the line
+    this.wakeTimekeeper()
     if (this.waiting === 0) this.whenEmpty?.()
-    return due
   }
 
   /** Stands in line, or fails with what is known already. */
@@ -195,6 +194,7 @@ export abstract class Gate {
       return Effect.sync(() => {
         this.depart(parked)
         place.claimed = false
+        this.look()
       })
     })
   }
@@ -234,18 +234,18 @@ export abstract class Gate {
   private park(parked: Parked, scheduler: Scheduler, resume: Resume): void {
     parked.resume = resume
     parked.ring = readyRing(scheduler)
-    this.parked.join(parked)
     // it may have been served as it came, or while it was about to park again
-    if (parked.place.state !== "waiting") this.deliver(parked)
-    else if (this.timekeeper === undefined) this.handOver()
+    if (parked.place.state !== "waiting") return this.deliver(parked)
+    this.parked.join(parked)
+    parked.isListed = true
+    // also where it keeps the time already, and what it waits for has changed while it was not parked
+    this.wakeTimekeeper()
   }
 
   private keepTime(parked: Parked): Effect.Effect<void, RateLimited | RateLimiterFull> {
+    const parkAgain = parking((scheduler, resume) => this.park(parked, scheduler, resume))
     return Effect.suspend(() => {
       parked.sleeper?.interruptUnsafe()
-      parked.wakesAt = -Infinity
-      this.look()
-      const parkAgain = parking((scheduler, resume) => this.park(parked, scheduler, resume))
       if (this.timekeeper !== parked) return parkAgain
       const sleeping = Effect.whileLoop({
         while: () => this.timekeeper === parked,
@@ -259,36 +259,62 @@ export abstract class Gate {
     })
   }
 
-  /** Has the timekeeper look again; one that is not parked is about to. */
-  private wakeUp(keeper: Parked): void {
-    if (keeper.resume !== undefined) this.wake(keeper, this.keepTime(keeper))
+  /** Sleeps until somebody is due, and sees to it. */
+  private tick(keeper: Parked): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const due = this.nextDue()
+      keeper.wakesAt = due
+      // the timekeeper has to be parked by then
+      const sleep = due > this.ticks.now() ? this.ticks.sleepUntil(due) : Effect.yieldNow
+      return Effect.andThen(sleep, this.attend)
+    })
   }
 
-  private handOver(): void {
-    this.timekeeper?.sleeper?.interruptUnsafe()
-    const next = this.parked.tail
-    this.timekeeper = next
-    if (next !== undefined) this.wakeUp(next)
-  }
+  /** What is done when somebody is due. */
+  protected readonly attend: Effect.Effect<void> = Effect.sync(() => this.look())
 
-  private wake(parked: Parked, effect: Effect.Effect<void, unknown>): void {
-    this.parked.leave(parked)
-    parked.ring!.push(parked.resume!, effect)
-    parked.resume = undefined
-  }
-
-  /** Goes on with what became of its place; one that is not parked does so when it is. */
-  private deliver(parked: Parked): void {
-    if (parked.resume !== undefined) {
-      parked.place.claimed = true
-      this.wake(parked, outcome(parked.place))
-      parked.end()
+  /** Has somebody keep the time, and look again if he sleeps too long. One who is not parked is about to. */
+  private wakeTimekeeper(): void {
+    const keeper = (this.timekeeper ??= this.parked.tail)
+    if (keeper?.resume === undefined || keeper.isWoken) return
+    if (keeper.sleeper !== undefined && keeper.wakesAt <= this.nextDue()) return
+    keeper.isWoken = true
+    const goOn: Resume = (effect) => {
+      keeper.isWoken = false
+      // one that has been served meanwhile goes on in its turn, which comes behind this on the ring
+      if (keeper.place.state === "waiting") this.unpark(keeper)?.(effect)
     }
-    if (this.timekeeper === parked) this.handOver()
+    keeper.ring!.push(goOn, this.keepTime(keeper))
+  }
+
+  private unpark(parked: Parked): Resume | undefined {
+    const { isListed, resume } = parked
+    if (isListed) this.parked.leave(parked)
+    parked.isListed = false
+    parked.resume = undefined
+    return resume
+  }
+
+  private dismiss(keeper: Parked): void {
+    if (this.timekeeper !== keeper) return
+    this.timekeeper = undefined
+    keeper.sleeper?.interruptUnsafe()
+  }
+
+  /** Goes on with what became of its place. One that is not parked does so when it is. */
+  private deliver(parked: Parked): void {
+    this.dismiss(parked)
+    if (parked.isListed) this.parked.leave(parked)
+    parked.isListed = false
+    if (parked.resume === undefined) return
+    const { place } = parked
+    place.claimed = true
+    parked.end()
+    parked.ring!.push((effect) => this.unpark(parked)?.(effect), outcome(place))
   }
 
   private deliverAll(place: Place): void {
-    for (let parked = place.awaiting; parked !== undefined;) {
+    for (let parked = place.awaiting; parked !== undefined; ) {
       const { before } = parked
       this.deliver(parked)
       parked = before
@@ -297,12 +323,9 @@ export abstract class Gate {
 
   /** The fiber was interrupted, parked or not. */
   private depart(parked: Parked): void {
-    if (parked.resume !== undefined) {
-      this.parked.leave(parked)
-      parked.resume = undefined
-    }
+    this.unpark(parked)
+    this.dismiss(parked)
     parked.end()
-    if (this.timekeeper === parked) this.handOver()
   }
 
   protected grant(place: Place, at: number): void {

@@ -1,12 +1,11 @@
 /** A gate before a limit that is kept in memory: every look at it is one evaluation, and nobody can come between. */
 import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
 
 import type { Carry } from "../limits/interpret.ts"
 import type { RateLimit } from "../limits/model.ts"
 import type { Account } from "./accounts.ts"
 import { Gate, type Rules } from "./gate.ts"
-import type { Parked, Place } from "./place.ts"
+import type { Place } from "./place.ts"
 import type { Ticks } from "./ticks.ts"
 
 /**
@@ -104,19 +103,16 @@ export class MemoryGate extends Gate {
     return state === "granted" && grantedAt === this.ticks.latest
   }
 
-  protected tick(keeper: Parked): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const due = this.look()
-      if (this.timekeeper !== keeper) return Effect.void
-      keeper.wakesAt = due
-      return this.ticks.sleepUntil(due)
-    })
+  protected nextDue(): number {
+    const { head } = this.line
+    if (head === undefined) return Infinity
+    return this.notBefore(Math.max(head.since, this.turn, this.heldUntil), head.n, 0)
   }
 
-  protected serve(): number {
+  protected serve(): void {
     const now = this.now()
     for (let place = this.line.head; place !== undefined; place = this.line.head) {
-      const due = this.notBefore(Math.max(place.since, this.turn, this.heldUntil), place.n, 0)
+      const due = this.nextDue()
       if (due <= now) {
         // a reservation that nobody waits for has its turn when it is due, and not when somebody looks
         const at = place.awaiting === undefined || now - due <= forgiven ? due : now
@@ -125,8 +121,7 @@ export class MemoryGate extends Gate {
       } else if (place.n > this.capacity) {
         // the limit has become too small for it
         this.fail(place, Cause.fail(this.limited(place.n, Infinity)))
-      } else if (!this.expire(due)) return due
+      } else if (!this.expire(due)) return
     }
-    return Infinity
   }
 }

@@ -44,10 +44,13 @@ export class Place extends PriorityWaiter<Place> {
 export class Parked extends Waiter<Parked> {
   readonly place: Place
   resume: ((effect: Effect.Effect<any, any>) => void) | undefined = undefined
+  isListed = false
   ring: ReadyRing | undefined = undefined
   /** The child that sleeps for the whole line, and until when, while this fiber keeps the time. */
   sleeper: Fiber.Fiber<unknown, unknown> | undefined = undefined
   wakesAt = -Infinity
+  /** On the ring, to look how long it has to sleep. */
+  isWoken = false
   /** Those who wait for the same place. */
   private older: Parked | undefined
   private younger: Parked | undefined = undefined

@@ -10,7 +10,7 @@ import { algorithmOf } from "../limits/interpret.ts"
 import type { RateLimit } from "../limits/model.ts"
 import { durationOf, nanosOf } from "./durations.ts"
 import { Gate, type Rules } from "./gate.ts"
-import type { Parked, Place } from "./place.ts"
+import type { Place } from "./place.ts"
 import type { Ticks } from "./ticks.ts"
 
 interface Consumption {
@@ -95,11 +95,26 @@ export class SharedGate extends Gate {
   }
 
   /** The head may be another than the one that was refused: then it has to ask for itself. */
-  protected serve(): number {
+  protected nextDue(): number {
     const { head } = this.line
     if (head === undefined || this.asking) return Infinity
     return Math.max(this.heldUntil, head === this.refused ? this.refusedUntil : this.ticks.now())
   }
+
+  protected serve(): void {
+    let due = this.nextDue()
+    while (!this.asking && due > this.ticks.now() && this.expire(due)) due = this.nextDue()
+  }
+
+  // Invariant: `asking` is set and cleared in one region that nothing interrupts
+  protected override readonly attend: Effect.Effect<void> = Effect.uninterruptible(
+    Effect.suspend(() => {
+      const { head } = this.line
+      if (head !== undefined && this.nextDue() <= this.ticks.now()) return this.ask(head)
+      this.look()
+      return Effect.void
+    })
+  )
 
   protected giveBack({ grantedAt, n }: Place): Effect.Effect<void> {
     return this.restore(n, grantedAt)
@@ -109,24 +124,9 @@ export class SharedGate extends Gate {
     return false
   }
 
-  protected tick(keeper: Parked): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const due = this.look()
-      const { head } = this.line
-      if (this.timekeeper !== keeper || head === undefined) return Effect.void
-      if (due <= this.ticks.now()) {
-        this.asking = true
-        return this.ask(head)
-      }
-      // also while the answer to the timekeeper before is on its way
-      if (!this.asking && this.expire(due)) return Effect.void
-      keeper.wakesAt = due
-      return this.ticks.sleepUntil(due)
-    })
-  }
-
   /** Whoever is the head when the answer comes gets it, if it is for as many. */
   private ask({ n }: Place): Effect.Effect<void> {
+    this.asking = true
     const answered = Effect.matchCause(this.store.take(this.consumption(n)), {
       onSuccess: (answer) => {
         const { head } = this.line
@@ -141,12 +141,11 @@ export class SharedGate extends Gate {
         return Effect.void
       }
     })
-    const asked = Effect.flatMap(answered, (then) => {
+    return Effect.flatMap(answered, (then) => {
       this.asking = false
       this.look()
       return then
     })
-    return Effect.uninterruptible(asked)
   }
 
   private refuse(head: Place, wait: number): void {
