@@ -3,7 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 
 import type { Engine, Stop } from "./engine.ts"
-import { type FiberRecord, fiberNames } from "./model.ts"
+import { fiberNames } from "./fiberNames.ts"
+import type { FiberRecord } from "./fibers.ts"
 
 /** A fiber that had not ended, and what is known of it. */
 interface Waiting {
@@ -52,10 +53,11 @@ export const verdictOf = (
   options: { readonly daemons: "forbid" | "allow"; readonly nameOperation?: NameOperation | undefined }
 ): Verdict | undefined => {
   const waiting = () => waitingOf(engine, options.nameOperation ?? (() => undefined))
-  const { exit, observations } = engine
+  const { bypass, exit, resources } = engine
+  if (engine.thrown !== undefined) return { _tag: "Failed", cause: Cause.die(engine.thrown.error) }
   if (exit !== undefined && Exit.isFailure(exit)) return { _tag: "Failed", cause: exit.cause }
-  if (stop === "starved" && observations.starvation !== undefined) {
-    const { fiber, overtaken, step } = observations.starvation
+  if (stop === "starved" && bypass.starvation !== undefined) {
+    const { fiber, overtaken, step } = bypass.starvation
     return { _tag: "Starvation", fiber: fiberNames(engine.records).get(fiber)!, step, overtaken }
   }
   if (exit === undefined) {
@@ -63,12 +65,9 @@ export const verdictOf = (
     if (stop === "quiescent") return { _tag: "Deadlock", waiting: waiting() }
     return { _tag: "Livelock", steps: engine.steps, waiting: waiting() }
   }
-  if (options.daemons === "forbid" && engine.records.some((record) => !record.ended)) {
-    return { _tag: "Leak", waiting: waiting() }
-  }
-  if (observations.lost.length === 0) return undefined
-  const resources = observations.lost.map(({ acquired, name, released }) => ({ name, lost: acquired - released }))
-  return { _tag: "LostResource", resources }
+  if (options.daemons === "forbid" && stop !== "ended") return { _tag: "Leak", waiting: waiting() }
+  const lost = resources.lost.map(({ acquired, name, released }) => ({ name, lost: acquired - released }))
+  return lost.length === 0 ? undefined : { _tag: "LostResource", resources: lost }
 }
 
 /** Equal for verdicts that are one and the same bug, as far as one can tell: what differs from run to run is left out. */
@@ -111,19 +110,23 @@ export const describeVerdict = (verdict: Verdict): string => {
     case "LostResource":
       return `lost resource: ${verdict.resources.map(({ lost, name }) => `${name} (${lost} not released)`).join(", ")}`
     default:
-      return lines("waiting on something outside: a real timer, socket or process is pending", verdict.waiting)
+      return lines("waiting on something outside: a real timer, promise, socket or process", verdict.waiting)
   }
 }
+
+/** So many fibers are told one by one. */
+const told = 12
 
 const lines = (head: string, waiting: ReadonlyArray<Waiting>): string =>
   [
     head,
-    ...waiting.map(({ doing, fiber, forkedBy, operation }) => {
+    ...waiting.slice(0, told).map(({ doing, fiber, forkedBy, operation }) => {
       const facts = [
         doing === undefined ? undefined : `at "${doing}"`,
         operation === undefined ? undefined : `in ${operation}`,
         forkedBy === undefined ? undefined : `forked by ${forkedBy}`
       ].filter((fact) => fact !== undefined)
       return `  ${fiber}${facts.length === 0 ? "" : ` ${facts.join(", ")}`}`
-    })
+    }),
+    ...(waiting.length > told ? [`  and ${waiting.length - told} more`] : [])
   ].join("\n")
