@@ -67,12 +67,11 @@ test("a guard adds what a wait can fail with, and nothing else", () => {
 })
 
 test("keys are of the type that the limit is asked by", () => {
-  const keyed = RateLimiter.keyed({ limit: (_: number) => limit })
-  expectTypeOf(keyed).toEqualTypeOf<Effect.Effect<RateLimiter.Keyed<number>>>()
-  expectTypeOf<RateLimiter.Keyed<number, Full>>().toEqualTypeOf<
-    Effect.Success<ReturnType<typeof boundedKeys>>
+  const limitOf = (key: number) => RateLimit.gcra({ limit: key, interval: 1 })
+  expectTypeOf(RateLimiter.keyed({ limit: limitOf })).toEqualTypeOf<Effect.Effect<RateLimiter.Keyed<number>>>()
+  expectTypeOf(RateLimiter.keyed({ limit: limitOf, maxWaiting: 1 })).toEqualTypeOf<
+    Effect.Effect<RateLimiter.Keyed<number, Full>>
   >()
-  const boundedKeys = () => RateLimiter.keyed({ limit: (_: number) => limit, maxWaiting: 1 })
   expectTypeOf(RateLimiter.forKey({} as RateLimiter.Keyed<number, Full>, 1)).toEqualTypeOf<
     RateLimiter.RateLimiter<Full>
   >()

@@ -216,7 +216,8 @@ export class Engine implements Scheduler.Scheduler {
           this.bypass.hasRun(this.ready.oldest, this.isParked)
           if (this.bypass.starvation !== undefined) return "starved"
           if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(2 ** (this.fairTurns / fairTasks))
-          this.intervention?.betweenTasks()
+          // the interruption of one whose time has come takes its task with it
+          if (this.intervention?.betweenTasks() === true && this.ready.size === 0) continue
           this.dispatch()
         }
         if (this.thrown !== undefined) return "thrown"
