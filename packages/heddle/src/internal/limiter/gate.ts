@@ -1,32 +1,25 @@
 /**
- * The line before a limit.
- *
- * **Who keeps the time.** No fiber of the limiter's own: it would outlive its users or need a scope. One of the fibers that
- * wait, the timekeeper, has a child that sleeps until the head of the line is due, looks, and sleeps again, for all of
- * them. When the timekeeper is served or interrupted it hands over to the fiber that came last, which waits longest, so
- * that a line of ten thousand changes hands a few times and not ten thousand times. When nobody waits nothing runs.
+ * The line before a limit: who stands in it and for how long, who is dropped, and who is told what became of his place.
+ * What the limit is, and who is due by it, is up to the kinds of gates.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { Scheduler } from "effect/Scheduler"
 
 import { PriorityLine } from "../priorityLine.ts"
-import { readyRing } from "../readyRing.ts"
-import { WaitLine } from "../waitLine.ts"
 import { Deadlines } from "./deadlines.ts"
 import { durationOf } from "./durations.ts"
 import { RateLimited, RateLimiterFull } from "./errors.ts"
-import { Parked, Place } from "./place.ts"
+import type { BoundedOptions } from "./model.ts"
+import { Awaiting, Place } from "./place.ts"
 import type { Ticks } from "./ticks.ts"
-
-export type Overflow = "fail" | "dropOldest" | "dropLowestPriority"
+import { parking, Timekeeper } from "./timekeeper.ts"
 
 /** What a limiter was made with, durations in nanoseconds. */
 export interface Rules {
   readonly name: string | undefined
   readonly maxWait: number
   readonly maxWaiting: number
-  readonly overflow: Overflow
+  readonly overflow: NonNullable<BoundedOptions["overflow"]>
   readonly priorityStep: number | undefined
 }
 
@@ -48,9 +41,7 @@ export abstract class Gate {
   /** How many wait, and for how many tokens, by priority. */
   private readonly queues = new Map<number, { places: number; tokens: number }>()
   private readonly deadlines = new Deadlines<Place>()
-  private readonly parked = new WaitLine<Parked>()
-  // Invariant: where a fiber is parked there is a timekeeper, or one is on the ring.
-  protected timekeeper: Parked | undefined = undefined
+  private readonly timekeeper: Timekeeper<Awaiting>
   /** Nobody is served before. */
   protected heldUntil = 0
   /** When the head of the line became that, or the limit changed: no turn is earlier. */
@@ -60,6 +51,10 @@ export abstract class Gate {
     this.rules = rules
     this.ticks = ticks
     this.line = new PriorityLine(rules.priorityStep)
+    this.timekeeper = new Timekeeper(ticks, {
+      nextDue: () => this.nextDue(),
+      attend: Effect.suspend(() => this.attend())
+    })
   }
 
   /** What a request can never ask for more than: the largest capacity of all limits so far. */
@@ -73,6 +68,8 @@ export abstract class Gate {
   protected abstract nextDue(): number
   /** Serves who is due. */
   protected abstract serve(): void
+  /** What is done when the head of the line is due. */
+  protected abstract attend(): Effect.Effect<void>
   /** Gives back what a place was granted and has not used; an effect where that takes one. */
   protected abstract giveBack(place: Place): Effect.Effect<void> | undefined
   /** Whether a place was granted at this very instant. */
@@ -112,11 +109,10 @@ export abstract class Gate {
     return sum
   }
 
-  /** Serves who is due, and has somebody keep the time until the next is, and sleep no longer than until then. */
+  /** Serves who is due, and has somebody keep the time until the next is. */
   look(): void {
     this.serve()
-    // Invariant: behind those who were served now, so that they wake in the order of the line
-    this.wakeTimekeeper()
+    this.timekeeper.check()
     if (this.waiting === 0) this.whenEmpty?.()
   }
 
@@ -177,10 +173,10 @@ export abstract class Gate {
         resume(Effect.fail(place))
         return undefined
       }
-      const parked = new Parked(place)
-      self.park(parked, scheduler, resume)
+      const awaiting = new Awaiting(place)
+      self.stand(awaiting, scheduler, resume)
       return Effect.suspend(() => {
-        self.depart(parked)
+        self.depart(awaiting)
         return self.leave(place) ?? Effect.void
       })
     })
@@ -189,10 +185,10 @@ export abstract class Gate {
   /** Waits for the turn of a reservation. An interruption leaves the place where it is. */
   await(place: Place): Effect.Effect<void, RateLimited | RateLimiterFull> {
     return parking((scheduler, resume) => {
-      const parked = new Parked(place)
-      this.park(parked, scheduler, resume)
+      const awaiting = new Awaiting(place)
+      this.stand(awaiting, scheduler, resume)
       return Effect.sync(() => {
-        this.depart(parked)
+        this.depart(awaiting)
         place.claimed = false
         this.look()
       })
@@ -225,107 +221,34 @@ export abstract class Gate {
     if (state === "waiting") this.remove(place)
     place.state = "left"
     const back = state === "granted" ? this.giveBack(place) : undefined
-    this.deliverAll(place)
+    this.tellAll(place)
     this.look()
     return back
   }
 
-  /** Until it is served, or has to keep the time. */
-  private park(parked: Parked, scheduler: Scheduler, resume: Resume): void {
-    parked.resume = resume
-    parked.ring = readyRing(scheduler)
-    // it may have been served as it came, or while it was about to park again
-    if (parked.place.state !== "waiting") return this.deliver(parked)
-    this.parked.join(parked)
-    parked.isListed = true
-    // also where it keeps the time already, and what it waits for has changed while it was not parked
-    this.wakeTimekeeper()
+  private stand(awaiting: Awaiting, ...[scheduler, resume]: Parameters<Parameters<typeof parking>[0]>): void {
+    if (awaiting.place.state !== "waiting") this.tell(awaiting)
+    this.timekeeper.park(awaiting, scheduler, resume)
   }
 
-  private keepTime(parked: Parked): Effect.Effect<void, RateLimited | RateLimiterFull> {
-    const parkAgain = parking((scheduler, resume) => this.park(parked, scheduler, resume))
-    return Effect.suspend(() => {
-      parked.sleeper?.interruptUnsafe()
-      if (this.timekeeper !== parked) return parkAgain
-      const sleeping = Effect.whileLoop({
-        while: () => this.timekeeper === parked,
-        body: () => this.tick(parked),
-        step: () => undefined
-      })
-      return Effect.flatMap(Effect.forkChild(sleeping, { startImmediately: true }), (sleeper) => {
-        parked.sleeper = sleeper
-        return parkAgain
-      })
-    })
+  /** The fiber was interrupted, waiting or served. */
+  private depart(awaiting: Awaiting): void {
+    awaiting.end()
+    this.timekeeper.depart(awaiting)
   }
 
-  /** Sleeps until somebody is due, and sees to it. */
-  private tick(keeper: Parked): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const due = this.nextDue()
-      keeper.wakesAt = due
-      // the timekeeper has to be parked by then
-      const sleep = due > this.ticks.now() ? this.ticks.sleepUntil(due) : Effect.yieldNow
-      return Effect.andThen(sleep, this.attend)
-    })
-  }
-
-  /** What is done when somebody is due. */
-  protected readonly attend: Effect.Effect<void> = Effect.sync(() => this.look())
-
-  /** Has somebody keep the time, and look again if he sleeps too long. One who is not parked is about to. */
-  private wakeTimekeeper(): void {
-    const keeper = (this.timekeeper ??= this.parked.tail)
-    if (keeper?.resume === undefined || keeper.isWoken) return
-    if (keeper.sleeper !== undefined && keeper.wakesAt <= this.nextDue()) return
-    keeper.isWoken = true
-    const goOn: Resume = (effect) => {
-      keeper.isWoken = false
-      // one that has been served meanwhile goes on in its turn, which comes behind this on the ring
-      if (keeper.place.state === "waiting") this.unpark(keeper)?.(effect)
-    }
-    keeper.ring!.push(goOn, this.keepTime(keeper))
-  }
-
-  private unpark(parked: Parked): Resume | undefined {
-    const { isListed, resume } = parked
-    if (isListed) this.parked.leave(parked)
-    parked.isListed = false
-    parked.resume = undefined
-    return resume
-  }
-
-  private dismiss(keeper: Parked): void {
-    if (this.timekeeper !== keeper) return
-    this.timekeeper = undefined
-    keeper.sleeper?.interruptUnsafe()
-  }
-
-  /** Goes on with what became of its place. One that is not parked does so when it is. */
-  private deliver(parked: Parked): void {
-    this.dismiss(parked)
-    if (parked.isListed) this.parked.leave(parked)
-    parked.isListed = false
-    if (parked.resume === undefined) return
-    const { place } = parked
-    place.claimed = true
-    parked.end()
-    parked.ring!.push((effect) => this.unpark(parked)?.(effect), outcome(place))
-  }
-
-  private deliverAll(place: Place): void {
-    for (let parked = place.awaiting; parked !== undefined; ) {
-      const { before } = parked
-      this.deliver(parked)
-      parked = before
+  private tellAll(place: Place): void {
+    for (let awaiting = place.awaiting; awaiting !== undefined;) {
+      const { before } = awaiting
+      this.tell(awaiting)
+      awaiting = before
     }
   }
 
-  /** The fiber was interrupted, parked or not. */
-  private depart(parked: Parked): void {
-    this.unpark(parked)
-    this.dismiss(parked)
-    parked.end()
+  private tell(awaiting: Awaiting): void {
+    awaiting.place.claimed = true
+    awaiting.end()
+    this.timekeeper.serve(awaiting, outcome(awaiting.place))
   }
 
   protected grant(place: Place, at: number): void {
@@ -333,7 +256,7 @@ export abstract class Gate {
     this.turn = at
     place.state = "granted"
     place.grantedAt = at
-    this.deliverAll(place)
+    this.tellAll(place)
   }
 
   protected fail(place: Place, cause: Cause.Cause<unknown>): void {
@@ -344,7 +267,7 @@ export abstract class Gate {
   private end(place: Place, cause: Cause.Cause<unknown>): void {
     place.state = "failed"
     place.cause = cause
-    this.deliverAll(place)
+    this.tellAll(place)
   }
 
   private remove(place: Place): void {
@@ -356,16 +279,6 @@ export abstract class Gate {
     if (--queue.places === 0) this.queues.delete(place.priority)
   }
 }
-
-type Resume = (effect: Effect.Effect<any, any>) => void
-
-/** `Effect.callback`, with the scheduler as an argument. */
-const parking = (
-  register: (scheduler: Scheduler, resume: Resume) => Effect.Effect<void> | undefined | void
-): Effect.Effect<void, RateLimited | RateLimiterFull> =>
-  Effect.callback<void, RateLimited | RateLimiterFull>(function (this: Scheduler, resume) {
-    return register(this, resume)
-  })
 
 const outcome = (place: Place): Effect.Effect<void, unknown> => {
   if (place.state === "granted") return Effect.void

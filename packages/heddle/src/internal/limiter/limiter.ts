@@ -46,7 +46,7 @@ export const rulesOf = (operation: string, options: BoundedOptions): Rules => {
 /** Thrown by a take that has to wait, caught by the wait: see `MemoryLimiter.take`. */
 const mustWait = { mustWait: true }
 
-export abstract class Limiter<G extends Gate & { readonly capacity: number }> extends Inspectable.Class {
+abstract class Limiter<G extends Gate & { readonly capacity: number }> extends Inspectable.Class {
   readonly [TypeId] = variance
   abstract readonly source: Source<G>
 

@@ -1,5 +1,6 @@
 /** A gate before a limit that is kept in memory: every look at it is one evaluation, and nobody can come between. */
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 
 import type { Carry } from "../limits/interpret.ts"
 import type { RateLimit } from "../limits/model.ts"
@@ -101,6 +102,11 @@ export class MemoryGate extends Gate {
 
   protected grantedNow({ grantedAt, state }: Place): boolean {
     return state === "granted" && grantedAt === this.ticks.latest
+  }
+
+  protected attend(): Effect.Effect<void> {
+    this.look()
+    return Effect.void
   }
 
   protected nextDue(): number {

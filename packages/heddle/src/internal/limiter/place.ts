@@ -1,11 +1,8 @@
 /** Who waits for tokens: places in a line, and the fibers that wait for a place's turn. */
 import * as Cause from "effect/Cause"
-import type * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 
 import { PriorityWaiter } from "../priorityLine.ts"
-import type { ReadyRing } from "../readyRing.ts"
-import { Waiter } from "../waitLine.ts"
+import { Parked } from "./timekeeper.ts"
 
 /**
  * A request for tokens that stands in line. It holds none: they are taken at its turn and not before, so leaving costs
@@ -31,7 +28,7 @@ export class Place extends PriorityWaiter<Place> {
   /** With what it failed. */
   cause: Cause.Cause<unknown> = Cause.empty
   /** The latest fiber that waits for its turn. A request has one; a reservation any number, or none. */
-  awaiting: Parked | undefined = undefined
+  awaiting: Awaiting | undefined = undefined
 
   constructor(n: number, priority: number) {
     super()
@@ -40,20 +37,12 @@ export class Place extends PriorityWaiter<Place> {
   }
 }
 
-/** A fiber that waits for the turn of a place. While it is parked it stands in its gate's list of those who are. */
-export class Parked extends Waiter<Parked> {
+/** A fiber that waits for the turn of a place. */
+export class Awaiting extends Parked<Awaiting> {
   readonly place: Place
-  resume: ((effect: Effect.Effect<any, any>) => void) | undefined = undefined
-  isListed = false
-  ring: ReadyRing | undefined = undefined
-  /** The child that sleeps for the whole line, and until when, while this fiber keeps the time. */
-  sleeper: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  wakesAt = -Infinity
-  /** On the ring, to look how long it has to sleep. */
-  isWoken = false
   /** Those who wait for the same place. */
-  private older: Parked | undefined
-  private younger: Parked | undefined = undefined
+  private older: Awaiting | undefined
+  private younger: Awaiting | undefined = undefined
 
   constructor(place: Place) {
     super()
@@ -63,16 +52,16 @@ export class Parked extends Waiter<Parked> {
     place.awaiting = this
   }
 
+  /** Who began before this one. */
+  get before(): Awaiting | undefined {
+    return this.older
+  }
+
   /** Waits no more. */
   end(): void {
     if (this.older !== undefined) this.older.younger = this.younger
     if (this.younger !== undefined) this.younger.older = this.older
     else if (this.place.awaiting === this) this.place.awaiting = this.older
     this.older = this.younger = undefined
-  }
-
-  /** Who began to wait for the same place before this one. */
-  get before(): Parked | undefined {
-    return this.older
   }
 }

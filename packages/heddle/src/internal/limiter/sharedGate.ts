@@ -107,14 +107,16 @@ export class SharedGate extends Gate {
   }
 
   // Invariant: `asking` is set and cleared in one region that nothing interrupts
-  protected override readonly attend: Effect.Effect<void> = Effect.uninterruptible(
-    Effect.suspend(() => {
-      const { head } = this.line
-      if (head !== undefined && this.nextDue() <= this.ticks.now()) return this.ask(head)
-      this.look()
-      return Effect.void
-    })
-  )
+  protected attend(): Effect.Effect<void> {
+    return Effect.uninterruptible(
+      Effect.suspend(() => {
+        const { head } = this.line
+        if (head !== undefined && this.nextDue() <= this.ticks.now()) return this.ask(head)
+        this.look()
+        return Effect.void
+      })
+    )
+  }
 
   protected giveBack({ grantedAt, n }: Place): Effect.Effect<void> {
     return this.restore(n, grantedAt)
