@@ -49,7 +49,7 @@ const run = async (): Promise<boolean> => {
     for (const { copy, patch } of sabotages) {
       const own = testModules.filter(({ moduleId }) => relative(root, moduleId).startsWith(`${copy}/`))
       const caught = own
-        .flatMap((module) => [...module.children.allTests("failed")])
+        .flatMap((module) => Array.from(module.children.allTests("failed")))
         .map((test) => ({ name: test.fullName, message: test.result().errors?.[0]?.message ?? "" }))
         .find(({ message }) => message.includes("replay: "))
       good &&= caught !== undefined

@@ -30,8 +30,26 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
  * that do not exist yet have their place already.
  */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/defect"],
-  ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
+  [
+    "internal/defect",
+    "internal/children",
+    "internal/grpcTimeout",
+    "internal/effectLast",
+    "internal/handle",
+    "internal/latencyWindow",
+    "internal/cursor",
+    "internal/readiness"
+  ],
+  [
+    "internal/waitLine",
+    "internal/readyRing",
+    "internal/observer",
+    "internal/deadline",
+    "internal/round",
+    "internal/policy"
+  ],
+  ["internal/search", "internal/latestLatencies"],
+  ["internal/judges"],
   ["internal/priorityLine", "internal/limits/algorithm", "internal/limits/rate"],
   ["internal/limits/buckets", "internal/limits/windows", "internal/limits/slidingLog", "internal/limits/compound"],
   ["internal/limits/model"],
@@ -46,7 +64,13 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "internal/limiter/deadlines",
     "internal/limiter/keyMap",
     "internal/limiter/headers",
-    "RateLimitCases"
+    "RateLimitCases",
+    "internal/region",
+    "internal/budget",
+    "internal/flight",
+    "internal/slots",
+    "internal/tally",
+    "internal/selection"
   ],
   ["internal/limiter/accounts", "internal/limiter/timekeeper", "internal/limiter/model"],
   ["internal/limiter/place"],
@@ -56,6 +80,9 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/limiter/source", "RateLimiterLaws"],
   ["internal/limiter/limiter"],
   ["internal/limiter/keyed", "internal/limiter/branch"],
+  ["internal/hedging", "internal/tasks", "internal/branch"],
+  ["internal/group", "internal/forEach"],
+  ["internal/groupForms"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]
@@ -64,6 +91,17 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 /** Modules that are the inside of one other module. */
 export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/permits", "WeightedSemaphore"],
+  ["internal/judges", "AdaptiveLimit"],
+  ["internal/latestLatencies", "AdaptiveLimiter"],
   ["internal/stage", "Pipeline"],
-  ["internal/results", "internal/stage"]
+  ["internal/results", "internal/stage"],
+  ["internal/region", "Deadline"],
+  ["internal/flight", "SingleFlight"],
+  ["internal/hedging", "Hedge"],
+  ["internal/latencyWindow", "internal/hedging"],
+  ["internal/grpcTimeout", "Deadline"],
+  ["internal/forEach", "internal/groupForms"],
+  ["internal/groupForms", "ErrorGroup"],
+  ["internal/readiness", "Select"],
+  ["internal/branch", "Select"]
 ])

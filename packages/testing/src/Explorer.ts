@@ -25,9 +25,9 @@ import {
   InterruptionFailure,
   type InterruptOptions,
   type InterruptReport,
-  type Moment,
   type Scenario
 } from "./internal/interruptEverywhere.ts"
+import type { Moment } from "./internal/interruption.ts"
 import type { Operation } from "./internal/linearizability/model.ts"
 import {
   LinearizabilityFailure,
@@ -89,7 +89,7 @@ export interface Report {
   readonly runs: number
   /** Counted up to a million. */
   readonly distinctSchedules: number
-  /** Every schedule was run that the strategy is about. */
+  /** Every schedule was run that the strategy is about; for a replay: the one that it is about, as it was. */
   readonly exhausted: boolean
   /** For `pct`: the chance that one run finds a bug of its depth. */
   readonly probability: number | undefined
@@ -166,7 +166,7 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
         strategy: strategy.name,
         runs,
         distinctSchedules: schedules.size,
-        exhausted: failure === undefined && search.exhausted?.() === true,
+        exhausted: search.exhausted?.() === true,
         probability: search.probability?.(),
         outside: [...runner.outside],
         failure

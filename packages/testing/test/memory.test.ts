@@ -40,7 +40,7 @@ describe("what is kept of the runs is bounded", () => {
           if (alternative > 0) schedule.push({ point, alternative })
         }
         schedules.add(JSON.stringify(schedule))
-        search.done({ points: 6, fibers: 1, schedule, redundant: false, drawsRandom: false })
+        search.done({ points: 6, steps: 6, schedule, redundant: false, drawsRandom: false })
       }
       assert.strictEqual(schedules.size, runs)
       return { runs, complete: search.complete?.() }

@@ -64,7 +64,7 @@ describe("pct keeps to its bound", () => {
         left[thread] = left[thread]!.slice(1)
       }
       if (log === "abcba") found++
-      search.done({ points, fibers: 3, schedule: [], redundant: false, drawsRandom: false })
+      search.done({ points, steps: 5, schedule: [], redundant: false, drawsRandom: false })
     }
     // the one order of the priorities, and two changes, at their points and in their order
     assert.approximately(found / runs, 1 / (6 * 4 * 3), 0.003)

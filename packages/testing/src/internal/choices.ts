@@ -8,8 +8,6 @@ export class Choices implements Point {
   kind: PointKind = "dispatch"
   points = 0
   deviations: Array<Deviation> = []
-  /** A deviation could not be taken: the run was not what its schedule was made from. */
-  diverged = false
   private search: Search = defaults
   /** Where a fiber could go on that runs: it, and after it the one on whose stack it does. */
   private running: FiberRecord | undefined = undefined
@@ -23,7 +21,6 @@ export class Choices implements Point {
     this.search = search
     this.points = 0
     this.deviations = []
-    this.diverged = false
   }
 
   decide(alternatives: number, kind: PointKind, running: FiberRecord | undefined): number {
@@ -31,11 +28,8 @@ export class Choices implements Point {
     this.running = kind === "preemption" || kind === "resume" ? running : undefined
     const wanted = this.search.choose(alternatives, this)
     const point = this.points++
-    if (wanted <= 0) return 0
-    if (wanted >= alternatives) {
-      this.diverged = true
-      return 0
-    }
+    // one that is not there was meant for another run
+    if (!(wanted > 0 && wanted < alternatives)) return 0
     this.deviations.push({ point, alternative: wanted })
     return wanted
   }

@@ -12,16 +12,18 @@ import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import * as Tracer from "effect/Tracer"
 
 import { Bypass } from "./bypass.ts"
 import { Choices } from "./choices.ts"
-import { type AnyFiber, FiberRecord, Fibers, nextFiberId } from "./fibers.ts"
+import type { AnyFiber, FiberRecord } from "./fibers.ts"
 import type { Intervention } from "./intervention.ts"
 import type { Mode, PointKind } from "./model.ts"
 import { Dispatcher, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
 import { Resources } from "./resources.ts"
 import type { RunFacts, Search } from "./search.ts"
 import { RandomStream } from "./seeded.ts"
+import { Slices } from "./slices.ts"
 import { VirtualClock } from "./virtualClock.ts"
 
 export interface EngineOptions {
@@ -36,7 +38,9 @@ export interface Recorder {
   /** A fiber begins a slice, or goes on after those on its stack. */
   readonly enters: (record: FiberRecord) => void
   readonly preempted: (record: FiberRecord) => void
-  readonly steps: (record: FiberRecord, name: string) => void
+  readonly steps: (record: FiberRecord) => void
+  /** Something is done to a fiber. */
+  readonly remarks: (fiber: AnyFiber, text: string) => void
 }
 
 /** A fiber that gave way when nobody was ready: only what it runs inside of could go on. */
@@ -91,14 +95,12 @@ export class Engine implements Scheduler.Scheduler {
   recorder: Recorder | undefined = undefined
 
   readonly choices: Choices
-  steps = 0
   /** What a task threw. */
   thrown: { readonly error: unknown } | undefined = undefined
   root: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  current: FiberRecord | undefined = undefined
 
   private readonly ready: ReadyQueue
-  private readonly fibers = new Fibers()
+  readonly slices: Slices
   private readonly firstPreemptible: number
   private readonly resumes: boolean
   /** A fiber that is started by whoever forks it may be preempted before its first operation. */
@@ -106,22 +108,13 @@ export class Engine implements Scheduler.Scheduler {
   private intervention: Intervention | undefined = undefined
   private epoch = 0
   private stopped = false
-  private order = 0
-  /** Tasks that were begun. */
-  private turns = 0
   private tasks = 0
   private limit = 0
   private fair = false
   private fairTurns = 0
   private looping = false
-  /** The task that runs; whether none of its slices has begun yet. */
-  private task: Task | undefined = undefined
-  private fresh = false
   /** Timers of one length, which fire in their order. */
   private readonly timers = new Map<number, Dispatcher>()
-  private lastScheduled: Task | undefined = undefined
-  /** The number of a fiber that was made when a task was scheduled last. */
-  private newestScheduled = 0
   /** Whom the preempted fiber was preempted for. */
   private target: Task | undefined = undefined
   private gaveWay: GaveWay | undefined = undefined
@@ -132,18 +125,19 @@ export class Engine implements Scheduler.Scheduler {
     this.options = options
     this.ready = new ReadyQueue(eligibleIn[options.mode])
     this.choices = new Choices(this.ready)
+    this.slices = new Slices(this.ready)
     this.bypass = new Bypass(options.maxBypass)
     this.firstPreemptible = firstPreemptible[options.mode]
     this.resumes = options.mode !== "stock"
     this.startsLater = this.firstPreemptible === 1
     this.clock = new VirtualClock({
-      running: () => this.recordOf(Fiber.getCurrent()),
+      running: () => this.slices.recordOf(Fiber.getCurrent()),
       due: ({ fiber, millis, wake }) => {
         const timers = this.timersOf(millis)
-        const task = this.enqueue(timers, wake, 0, undefined)
+        const task = this.slices.schedule(timers, wake, 0, undefined)
         // and each of them may fire in another turn of the event loop
         timers.open = undefined
-        if (fiber !== undefined) this.continues(task, fiber)
+        if (fiber !== undefined) this.slices.continues(task, fiber)
       },
       gone: ({ wake }) => this.ready.removeRun(wake)
     })
@@ -151,6 +145,7 @@ export class Engine implements Scheduler.Scheduler {
 
   /** The services of a run, on top of what the caller provides. */
   context(base: Context.Context<never>): Context.Context<never> {
+    this.slices.fibers.outerSpan = Context.getOrUndefined(base as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     return base.pipe(
       Context.add(Clock.Clock, this.clock),
       Context.add(Random.Random, this.random),
@@ -175,16 +170,16 @@ export class Engine implements Scheduler.Scheduler {
     this.random.reset(plan.seed)
     this.resources.reset()
     this.bypass.reset()
-    this.fibers.reset()
+    this.slices.reset()
     this.choices.begin(plan.search)
-    this.steps = this.tasks = this.order = this.turns = this.fairTurns = 0
+    this.tasks = this.fairTurns = 0
     this.limit = this.options.maxSteps
     this.fair = this.redundant = this.wasMoved = false
-    this.current = this.task = this.lastScheduled = this.target = this.gaveWay = this.root = this.thrown = undefined
+    this.target = this.gaveWay = this.root = this.thrown = undefined
     this.intervention = plan.intervention
     this.intervention?.begins()
-    this.fresh = true
     this.looping = true
+    this.slices.begin(undefined)
     this.guard(() => {
       this.root = fork(effect)
     })
@@ -194,34 +189,34 @@ export class Engine implements Scheduler.Scheduler {
   /** Ends a run: whoever of it is still moved from outside stops at its next operation. */
   stop(): void {
     this.epoch++
-    this.current = undefined
+    this.slices.current = undefined
     this.stopped = true
   }
 
   /** Runs until nothing can. */
   advance(): Stop {
-    this.rest()
+    this.slices.rest()
     this.looping = true
     this.moved = false
     try {
       for (;;) {
         while (this.ready.size > 0) {
           if (this.thrown !== undefined) return "thrown"
-          if (this.steps > this.limit || ++this.tasks > this.limit) {
+          if (this.slices.steps > this.limit || ++this.tasks > this.limit) {
             if (this.fair) return "steps"
             this.fair = true
             this.target = undefined
             this.limit += this.options.maxSteps
           }
-          this.bypass.hasRun(this.ready.oldest, this.isParked)
+          this.bypass.hasRun(this.ready.oldest, this.slices.isParked)
           if (this.bypass.starvation !== undefined) return "starved"
           if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(2 ** (this.fairTurns / fairTasks))
-          // the interruption of one whose time has come takes its task with it
-          if (this.intervention?.betweenTasks() === true && this.ready.size === 0) continue
-          this.dispatch()
+          this.intervention?.betweenTasks()
+          // whom that interrupted may have been the last that was ready
+          if (this.ready.size > 0) this.dispatch()
         }
         if (this.thrown !== undefined) return "thrown"
-        if (this.exit !== undefined) return this.fibers.haveEnded ? "ended" : "left"
+        if (this.exit !== undefined) return this.slices.fibers.haveEnded ? "ended" : "left"
         if (this.intervention?.betweenTasks() === true) continue
         if (this.asksFirst && this.clock.hasSleepers) return "asleep"
         if (!this.clock.advance()) return "quiescent"
@@ -245,7 +240,7 @@ export class Engine implements Scheduler.Scheduler {
   /** A run that was given up goes on, with as many operations as one that begins. */
   extend(): void {
     this.fair = false
-    this.steps = this.tasks = 0
+    this.slices.steps = this.tasks = 0
     this.limit = this.options.maxSteps
   }
 
@@ -253,12 +248,15 @@ export class Engine implements Scheduler.Scheduler {
     return this.root?.pollUnsafe()
   }
   get records(): ReadonlyArray<FiberRecord> {
-    return this.fibers.records
+    return this.slices.fibers.records
+  }
+  get steps(): number {
+    return this.slices.steps
   }
   get facts(): RunFacts {
     const { deviations, points } = this.choices
-    const { random, records, redundant } = this
-    return { points, fibers: records.length, schedule: deviations, redundant, drawsRandom: random.drawn }
+    const { random, redundant, steps } = this
+    return { points, steps, schedule: deviations, redundant, drawsRandom: random.drawn }
   }
 
   /** A choice between `alternatives` values, by the strategy. */
@@ -268,27 +266,28 @@ export class Engine implements Scheduler.Scheduler {
 
   /** A fiber has come to an `Explorer.step`. */
   reachStep(fiber: AnyFiber, name: string): void {
-    const record = this.recordOf(fiber)
+    const record = this.slices.recordOf(fiber)
     if (record === undefined) return
-    record.step = name
-    this.recorder?.steps(record, name)
-    this.bypass.arrives(record, name, this.order, this.isParked)
+    record.reach(name)
+    this.recorder?.steps(record)
+    this.bypass.arrives(record, name, this.slices.order, this.slices.isParked)
   }
 
   shouldYield(fiber: AnyFiber): boolean {
+    const { slices } = this
     const operation = fiber.currentOpCount
-    let record = this.current
+    let record = slices.current
     if (operation === 1 || record === undefined || record.fiber !== fiber) {
       record = this.enter(fiber, operation)
       if (record === undefined) return true
     }
-    this.steps++
+    slices.steps++
     if (this.intervention !== undefined && this.intervention.beforeOperation(record)) return this.preempt(record)
     if (record.skip > 0) {
       record.skip--
       return false
     }
-    if (operation >= fiber.cache.maxOpsBeforeYield || this.steps > this.limit) return this.preempt(record)
+    if (operation >= fiber.cache.maxOpsBeforeYield || slices.steps > this.limit) return this.preempt(record)
     const postponable = record.resumed && operation === 1 && this.resumes
     if (!postponable && operation < this.firstPreemptible) return false
     if (this.fair) return operation >= fairOperations && this.preempt(record)
@@ -296,7 +295,7 @@ export class Engine implements Scheduler.Scheduler {
     if (record.nested) {
       // what it runs inside of goes on first, and may make others ready: who is next is another choice
       if (this.decide(2, postponable ? "resume" : "preemption") === 0) return false
-      if (others === 0) this.gaveWay = { record, below: record.below, steps: this.steps, order: this.order + 1 }
+      if (others === 0) this.gaveWay = { record, below: record.below, steps: slices.steps, order: slices.order + 1 }
     } else {
       if (others === 0) return false
       const choice = this.decide(others + 1, "preemption")
@@ -310,11 +309,12 @@ export class Engine implements Scheduler.Scheduler {
     const { epoch } = this
     return new Dispatcher(
       (dispatcher, run, priority) => {
-        const owner = this.recordOf(Fiber.getCurrent())
+        const { slices } = this
+        const owner = slices.recordOf(Fiber.getCurrent())
         // what is left of an earlier run stays where it is; a dispatcher that was kept serves this one
         if (owner === undefined && (epoch !== this.epoch || this.isStale(Fiber.getCurrent()))) return
-        const task = this.enqueue(dispatcher, run, priority, owner)
-        if (this.startsLater && !task.forced) this.newestScheduled = nextFiberId()
+        const task = slices.schedule(dispatcher, run, priority, owner)
+        if (this.startsLater && !task.forced) slices.noteNewest()
         if (!this.looping) this.movesFromOutside()
       },
       (dispatcher) => {
@@ -326,65 +326,25 @@ export class Engine implements Scheduler.Scheduler {
     )
   }
 
-  /** Whether a fiber waits for something: not for its turn, not for a time, and not below another on its stack. */
-  private readonly isParked = (record: FiberRecord): boolean => {
-    if (record.ended || record.continuation !== undefined || record.asleep) return false
-    let running = this.current
-    while (running !== undefined && running !== record) running = running.below
-    return running === undefined
-  }
-
-  /** Whether a fiber is certain to be suspended: it waits for more than its turn, and the task of its last slice is over. */
-  isSuspended(fiber: AnyFiber): boolean {
-    const record = this.recordOf(fiber)
-    if (record === undefined || record.ended || record.continuation !== undefined) return false
-    return record.turn !== this.turns
-  }
-
-  recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
-    if (fiber === undefined) return undefined
-    return this.current?.fiber === fiber ? this.current : this.fibers.get(fiber)
-  }
-
   private isStale(fiber: AnyFiber | undefined): boolean {
-    return fiber !== undefined && fiber.cache.scheduler === this && this.fibers.predates(fiber)
+    return fiber !== undefined && fiber.cache.scheduler === this && this.slices.fibers.predates(fiber)
+  }
+
+  private enter(fiber: AnyFiber, operation: number): FiberRecord | undefined {
+    const record = this.stopped ? undefined : this.slices.enter(fiber, operation)
+    if (record === undefined) return undefined
+    if (!this.looping && operation === 1) {
+      record.outside = this.wasMoved = true
+      this.movesFromOutside()
+    }
+    this.recorder?.enters(record)
+    return record
   }
 
   private timersOf(millis: number): Dispatcher {
     let timers = this.timers.get(millis)
     if (timers === undefined) this.timers.set(millis, (timers = this.makeDispatcher()))
     return timers
-  }
-
-  private enqueue(dispatcher: Dispatcher, run: () => void, priority: number, owner: FiberRecord | undefined): Task {
-    const forced = owner?.forced === true
-    const order = ++this.order
-    const task: Task = {
-      run,
-      priority,
-      turn: this.ready.turnOf(dispatcher),
-      owner,
-      step: this.steps,
-      order,
-      doing: owner?.step,
-      fiber: undefined,
-      forced,
-      key: order,
-      yields: 0
-    }
-    this.ready.add(task)
-    this.lastScheduled = task
-    if (forced) {
-      owner.forced = false
-      this.continues(task, owner)
-    }
-    return task
-  }
-
-  private continues(task: Task, record: FiberRecord): void {
-    task.fiber = record
-    task.key = record.key
-    record.continuation = task
   }
 
   private dispatch(): void {
@@ -396,9 +356,7 @@ export class Engine implements Scheduler.Scheduler {
       this.ready.begin(task)
     }
     if (this.gaveWay !== undefined) this.noteRedundant(this.gaveWay, task)
-    this.task = task
-    this.turns++
-    this.fresh = true
+    this.slices.begin(task)
     this.guard(task.run)
   }
 
@@ -409,25 +367,18 @@ export class Engine implements Scheduler.Scheduler {
     } catch (error) {
       this.thrown = { error }
     }
-    this.rest()
+    this.slices.rest()
   }
 
   /** A fiber gave way, and is next: as if it had not, where nothing has happened since. */
   private noteRedundant({ below, order, record, steps }: GaveWay, task: Task): void {
     this.gaveWay = undefined
-    if (task.fiber !== record || this.order !== order || this.steps !== steps) return
+    if (task.fiber !== record || this.slices.order !== order || this.slices.steps !== steps) return
     if (below?.ended !== true) this.redundant = true
   }
 
-  /** No fiber runs. */
-  private rest(): void {
-    this.settle()
-    this.task = this.current = undefined
-    this.fresh = false
-  }
-
   private decide(alternatives: number, kind: PointKind): number {
-    return this.fair ? 0 : this.choices.decide(alternatives, kind, this.current)
+    return this.fair ? 0 : this.choices.decide(alternatives, kind, this.slices.current)
   }
 
   private preempt(record: FiberRecord): true {
@@ -435,88 +386,4 @@ export class Engine implements Scheduler.Scheduler {
     this.recorder?.preempted(record)
     return true
   }
-
-  /** A slice has ended: a task that its last operation scheduled is the fiber itself, which has yielded. */
-  private settle(): void {
-    const { current, lastScheduled: task } = this
-    if (task === undefined || task.fiber !== undefined || current === undefined) return
-    if (task.owner !== current || task.step !== this.steps || current.ended) return
-    this.continues(task, current)
-    task.yields = ++current.yields
-  }
-
-  /** A fiber begins a slice (at its first operation), or goes on after another on its stack. */
-  private enter(fiber: AnyFiber, operation: number): FiberRecord | undefined {
-    if (this.stopped) return undefined
-    this.settle()
-    const known = this.fibers.get(fiber)
-    const record = operation === 1 || known === undefined ? this.beginSlice(fiber, known) : known
-    if (record === undefined) return undefined
-    this.current = record
-    record.turn = this.turns
-    this.recorder?.enters(record)
-    return record
-  }
-
-  private beginSlice(fiber: AnyFiber, known: FiberRecord | undefined): FiberRecord | undefined {
-    if (known === undefined && this.isStale(fiber)) return undefined
-    const { current, fresh: started, task } = this
-    this.fresh = false
-    const record = known ?? this.register(fiber, started ? task : undefined, started ? task?.owner : parentOf(current))
-    const direct = started && (known === undefined || task?.fiber === record)
-    record.immediate = known === undefined && !started
-    record.resumed = known !== undefined && !direct
-    record.nested = !direct
-    record.below = this.whatIsBelow(record)
-    record.forced = false
-    // to switch away from a fiber that was switched to this instant is another choice of what to switch to
-    record.skip = direct ? (task?.forced === true ? 2 : 1) : record.immediate && !this.startsHere(fiber) ? 1 : 0
-    const { continuation } = record
-    record.continuation = undefined
-    if (continuation !== undefined && continuation !== task) this.ready.abandon(continuation as Task)
-    if (!this.looping) {
-      record.outside = this.wasMoved = true
-      this.movesFromOutside()
-    }
-    return record
-  }
-
-  /** The fibers that run in this task have a line, which a fiber that begins a slice leaves and joins again at its end. */
-  private whatIsBelow(record: FiberRecord): FiberRecord | undefined {
-    for (let above = this.current; above !== undefined; above = above.below) {
-      if (above.below === record) above.below = record.below
-    }
-    let below = this.current === record ? record.below : this.current
-    while (below?.ended === true) below = below.below
-    return below
-  }
-
-  /**
-   * Whether a fiber that was not seen before, and that no task has started, is started by whoever forked it. If not, it
-   * is interrupted before its start, and must not yield before it ends: the task that would have started it is still
-   * in the queue, and would start it then. A fork that does not start at once schedules that task right after it made
-   * the fiber.
-   */
-  private startsHere(fiber: AnyFiber): boolean {
-    return fiber.id > this.newestScheduled
-  }
-
-  private register(fiber: AnyFiber, task: Task | undefined, parent: FiberRecord | undefined): FiberRecord {
-    const record = new FiberRecord(
-      fiber,
-      task?.key ?? ++this.order,
-      parent ?? (this.records.length > 0 ? this.task?.owner : undefined),
-      task?.order ?? this.order,
-      task === undefined ? parent?.step : task.doing
-    )
-    this.fibers.add(record)
-    return record
-  }
 }
-
-/**
- * Who forked a fiber that started at once. One that started at once itself just before has most likely been suspended
- * since: `Effect.all` and its like start their fibers one after the other within one operation.
- */
-const parentOf = (below: FiberRecord | undefined): FiberRecord | undefined =>
-  below?.immediate === true ? below.parent : below

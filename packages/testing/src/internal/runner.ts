@@ -28,7 +28,6 @@ export interface RunResult {
   readonly exit: Exit.Exit<unknown, unknown> | undefined
   readonly seed: number
   readonly facts: RunFacts
-  readonly diverged: boolean
 }
 
 export interface Budget {
@@ -122,7 +121,8 @@ export class Runner {
     mode: Mode,
     search: Search,
     budget: Budget,
-    each: (result: RunResult) => boolean
+    each: (result: RunResult) => boolean,
+    intervention?: Intervention
   ): Effect.Effect<{ readonly runs: number }> {
     const { engine, fork } = this.engineFor(mode)
     const begun = performance.now()
@@ -145,7 +145,7 @@ export class Runner {
           break
         }
         seed = next
-        const stop = this.run(engine, fork, { search, seed })
+        const stop = this.run(engine, fork, { search, seed, intervention })
         if (this.surroundings.isOpen(stop, this.options.daemons)) return stop
         finish(stop)
       }
@@ -154,7 +154,7 @@ export class Runner {
     return Effect.gen({ self: this }, function* () {
       for (;;) {
         const open = work()
-        if (open !== undefined) finish(yield* this.settle(engine, fork, open, seed))
+        if (open !== undefined) finish(yield* this.settle(engine, fork, open, seed, { intervention }))
         if (over) break
         yield* Effect.yieldNow
       }
@@ -207,7 +207,7 @@ export class Runner {
     const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, nameOperation })
     engine.stop()
     this.surroundings.runEnded()
-    return { verdict, exit: engine.exit, seed, facts: engine.facts, diverged: engine.choices.diverged }
+    return { verdict, exit: engine.exit, seed, facts: engine.facts }
   }
 }
 

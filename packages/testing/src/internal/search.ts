@@ -18,7 +18,8 @@ export interface Point {
 /** What a run turned out to be. */
 export interface RunFacts {
   readonly points: number
-  readonly fibers: number
+  /** Operations. */
+  readonly steps: number
   readonly schedule: Schedule
   /** Its last deviation changed nothing: a fiber gave way, and nobody went on. */
   readonly redundant: boolean

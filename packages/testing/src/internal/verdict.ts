@@ -73,8 +73,10 @@ export const verdictOf = (
 /** Equal for verdicts that are one and the same bug, as far as one can tell: what differs from run to run is left out. */
 export const verdictKey = (verdict: Verdict): string => {
   switch (verdict._tag) {
-    case "Failed":
-      return `Failed ${reasonOf(verdict.cause).replace(/\d+/g, "#")}`
+    case "Failed": {
+      const kind = verdict.cause.reasons.find(({ _tag }) => _tag !== "Interrupt")?._tag ?? "Interrupt"
+      return `Failed ${kind} ${reasonOf(verdict.cause).replace(/\d+/g, "#")}`
+    }
     case "LostResource":
       return `LostResource ${verdict.resources.map(({ name }) => name).join(" ")}`
     case "Starvation":
@@ -86,13 +88,14 @@ export const verdictKey = (verdict: Verdict): string => {
 
 /** The first line of what went wrong. */
 export const reasonOf = (cause: Cause.Cause<unknown>): string => {
-  const [error] = Cause.prettyErrors(cause)
+  const [error] = Cause.hasInterruptsOnly(cause) ? [] : Cause.prettyErrors(cause)
   if (error === undefined) return "interrupted"
   const [message = ""] = error.message.split("\n")
   return message === "" ? error.name : `${error.name}: ${message}`
 }
 
-const count = (waiting: ReadonlyArray<Waiting>): string => `${waiting.length} fiber${waiting.length === 1 ? "" : "s"}`
+const count = ({ length }: ReadonlyArray<Waiting>, one: string, many: string): string =>
+  length === 1 ? `1 fiber ${one}` : `${length} fibers ${many}`
 
 /** One sentence, and a line for each fiber that had not ended. */
 export const describeVerdict = (verdict: Verdict): string => {
@@ -100,13 +103,16 @@ export const describeVerdict = (verdict: Verdict): string => {
     case "Failed":
       return `failed: ${reasonOf(verdict.cause)}`
     case "Deadlock":
-      return lines(`deadlock: ${count(verdict.waiting)} wait and nothing can run`, verdict.waiting)
+      return lines(`deadlock: ${count(verdict.waiting, "waits", "wait")} and nothing can run`, verdict.waiting)
     case "Livelock":
-      return lines(`livelock: no end after ${verdict.steps} operations, the second half in fair order`, verdict.waiting)
+      return lines(
+        `livelock: no end after ${verdict.steps} operations (maxSteps, and as many in fair order)`,
+        verdict.waiting
+      )
     case "Starvation":
       return `starvation: ${verdict.fiber} was overtaken ${verdict.overtaken} times at "${verdict.step}"`
     case "Leak":
-      return lines(`leak: the root has ended and ${count(verdict.waiting)} has not`, verdict.waiting)
+      return lines(`leak: the root has ended and ${count(verdict.waiting, "has", "have")} not`, verdict.waiting)
     case "LostResource":
       return `lost resource: ${verdict.resources.map(({ lost, name }) => `${name} (${lost} not released)`).join(", ")}`
     default:
