@@ -79,6 +79,18 @@ const keepers = Effect.gen(function* () {
   spaced(times)
 })
 
+/** A rate of nothing that becomes one, while somebody is about to sleep for ever. */
+const raised = Effect.gen(function* () {
+  const limiter = yield* make({ limit: RateLimit.tokenBucket({ limit: 0, interval: "10 millis", burst: 1 }) })
+  const times: Times = []
+  yield* taking(limiter, times)
+  const fiber = yield* Effect.forkChild(taking(limiter, times))
+  yield* Effect.yieldNow
+  yield* setLimit(limiter, everyTen)
+  yield* Fiber.join(fiber)
+  assert.deepStrictEqual(times, [0, 10])
+})
+
 /** A reservation that is waited for, left and cancelled. */
 const reservations = Effect.gen(function* () {
   const limiter = yield* make({ limit: everyTen })
@@ -145,6 +157,7 @@ describe("explored", () => {
   for (const mode of modes) {
     const options = { mode, runs: 150, millis: 1_000 }
     it.explore(`interruption, a penalty and another limit at once (${mode})`, changes, options)
+    it.explore(`a rate of nothing that is raised (${mode})`, raised, options)
     it.explore(`timekeepers that leave (${mode})`, keepers, options)
     it.explore(`a reservation that is left and cancelled (${mode})`, reservations, options)
     it.explore(`a line that is full (${mode})`, pushing, options)

@@ -16,6 +16,7 @@ import {
   type Log,
   millis,
   perSecond,
+  settle,
   start,
   taker,
   waitingIn
@@ -271,6 +272,35 @@ describe("reservations", () => {
       assert.deepStrictEqual(yield* peek(limiter), Duration.millis(1200))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* delayOf(second), 0)
+    })
+  )
+
+  it.effect("behind a heavy one that leaves, its turn is then and not before", () =>
+    Effect.gen(function* () {
+      const limiter = yield* make({ limit: RateLimit.slidingLog({ limit: 2, interval: "1 second" }) })
+      yield* take(limiter)
+      const heavy = yield* start(take(limiter, 2))
+      yield* millis(100)
+      yield* reserve(limiter)
+      yield* millis(800)
+      yield* Fiber.interrupt(heavy)
+      yield* millis(300)
+      // taken at 900 ms, so it counts until 1900 ms
+      assert.strictEqual((yield* stats(limiter)).available, 1)
+    })
+  )
+
+  it.effect("somebody else keeps the time when the one who did waits no more", () =>
+    Effect.gen(function* () {
+      const limiter = yield* drained(10)
+      const first = yield* reserve(limiter)
+      const second = yield* reserve(limiter)
+      const keeper = yield* start(first.await)
+      yield* settle
+      const other = yield* start(second.await)
+      yield* Fiber.interrupt(keeper)
+      yield* millis(200)
+      yield* Fiber.join(other)
     })
   )
 })

@@ -12,7 +12,7 @@ import * as RateLimit from "../src/RateLimit.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import { drained, failureOf, type Log, looping, millis, perSecond, settle, start, taker } from "./support/limiter.ts"
 
-const { make, retryAfter, stats, take, takeIfAvailable } = RateLimiter
+const { make, retryAfter, setLimit, stats, take, takeIfAvailable } = RateLimiter
 
 /** A clock that is moved by hand, whose timers go off when and if the test says so. */
 class HandClock implements Clock.Clock {
@@ -57,6 +57,9 @@ const onHandClock = <A, E>(f: (clock: HandClock) => Effect.Effect<A, E>) =>
     const clock = new HandClock()
     return Effect.provideService(f(clock), Clock.Clock, clock)
   })
+
+/** White box. */
+const gateOf = (limiter: object): object => Reflect.get(Reflect.get(limiter, "source"), "gate")()
 
 /** Twenty who take again and again. */
 const counter = <E>(limiter: RateLimiter.RateLimiter<E>) =>
@@ -117,6 +120,74 @@ describe("timers", () => {
         assert.lengthOf(clock.sleeps, 1)
         yield* Fiber.interruptAll(fibers)
         assert.lengthOf(clock.sleeps, 0)
+      })
+    )
+  )
+
+  it.effect("none is left behind by one who keeps the time no more, or sleeps anew", () =>
+    onHandClock(
+      Effect.fnUntraced(function* (clock) {
+        const limiter = yield* drained(10)
+        // they live on after their turns
+        yield* Effect.replicateEffect(start(Effect.andThen(take(limiter), Effect.never)), 3)
+        yield* settle
+        yield* setLimit(limiter, perSecond(20))
+        yield* settle
+        assert.deepStrictEqual(
+          clock.sleeps.map(({ millis }) => millis),
+          [50]
+        )
+        yield* setLimit(limiter, RateLimit.unlimited)
+        yield* settle
+        assert.deepStrictEqual(clock.sleeps, [])
+      })
+    )
+  )
+
+  it.effect("the one who waits longest keeps the time: it does not change hands with every turn", () =>
+    onHandClock(
+      Effect.fnUntraced(function* (clock) {
+        const limiter = yield* drained(10)
+        yield* start(take(limiter))
+        yield* Effect.replicateEffect(start(take(limiter)), 20)
+        yield* settle
+        const keepers = new Set<unknown>()
+        for (let turn = 0; turn < 21; turn++) {
+          // white box
+          keepers.add(Reflect.get(Reflect.get(gateOf(limiter), "timekeeper"), "keeper"))
+          yield* clock.passes(100)
+        }
+        assert.strictEqual(keepers.size, 2)
+      })
+    )
+  )
+
+  it.effect("whoever is due before anybody sleeps is served in the order of the line", () =>
+    onHandClock(
+      Effect.fnUntraced(function* (clock) {
+        const limiter = yield* drained(1000, 3)
+        const log: Log = []
+        for (const name of ["a", "b", "c"]) yield* taker(limiter, log, name)
+        clock.nanos += 10_000_000n
+        yield* settle
+        assert.deepStrictEqual(
+          log.map(([name]) => name),
+          ["a", "b", "c"]
+        )
+      })
+    )
+  )
+
+  it.effect("that are late do not make a new limit count for the turns before it", () =>
+    onHandClock(
+      Effect.fnUntraced(function* (clock) {
+        const limiter = yield* drained(10)
+        const fiber = yield* start(take(limiter))
+        yield* settle
+        clock.nanos += 100_000_000n
+        yield* setLimit(limiter, perSecond(0))
+        yield* settle
+        yield* Fiber.join(fiber)
       })
     )
   )

@@ -150,6 +150,7 @@ describe("a limiter before a store", () => {
       first.interruptUnsafe()
       yield* millis(20)
       assert.deepStrictEqual(log, [["second", 10]])
+      assert.strictEqual(seen.mostBusy, 1)
       yield* millis(100)
       const alone = yield* taker(limiter, log, "alone")
       yield* millis(5)
@@ -158,6 +159,22 @@ describe("a limiter before a store", () => {
       assert.isDefined(alone.pollUnsafe())
       assert.strictEqual(seen.giveBacks, 1)
       assert.strictEqual((yield* near.peek({ key: "k", limit: perSecond(10), n: 1 })).available, 1)
+    })
+  )
+
+  it.effect("an answer for another number of tokens is no answer for the next", () =>
+    Effect.gen(function* () {
+      const { limiter, near, seen } = yield* withStore(10, perSecond(10, 2))
+      const log: Log = []
+      const first = yield* taker(limiter, log, "one")
+      yield* taker(limiter, log, "two", 2)
+      yield* millis(5)
+      first.interruptUnsafe()
+      yield* millis(30)
+      assert.deepStrictEqual(log, [["two", 20]])
+      assert.strictEqual(seen.giveBacks, 1)
+      const { available } = yield* near.peek({ key: "k", limit: perSecond(10, 2), n: 1 })
+      assert.closeTo(available, 0.15, 1e-9)
     })
   )
 

@@ -271,7 +271,7 @@ export abstract class Gate {
   }
 
   private remove(place: Place): void {
-    if (this.line.head === place) this.turn = this.ticks.latest
+    if (this.line.head === place) this.turn = this.ticks.now()
     this.line.leave(place)
     this.deadlines.remove(place)
     const queue = this.queues.get(place.priority)!

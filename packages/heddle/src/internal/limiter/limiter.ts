@@ -9,7 +9,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Pipeable from "effect/Pipeable"
 
 import { nanosLeft } from "../deadline.ts"
-import { checkCount, checkPriority, checkPriorityStep, describe } from "../defect.ts"
+import { checkCount, checkPriority, checkPriorityStep, describe, labelOf } from "../defect.ts"
 import type { Carry } from "../limits/interpret.ts"
 import type { RateLimit } from "../limits/model.ts"
 import { checkedNanos, durationOf } from "./durations.ts"
@@ -94,8 +94,7 @@ abstract class Limiter<G extends Gate & { readonly capacity: number }> extends I
   }
 
   label(operation: string): string {
-    const { name } = this.source.rules
-    return `RateLimiter.${operation}${name === undefined ? "" : ` on ${JSON.stringify(name)}`}`
+    return labelOf(`RateLimiter.${operation}`, this.source.rules.name)
   }
 
   /** Looked at where there was not enough: a request that nothing could ever meet dies, one that a former limit could fails. */

@@ -91,8 +91,8 @@ export class Timekeeper<P extends Parked<P>> {
     keeper.isAsked = true
     const wake: Resume = (effect) => {
       keeper.isAsked = false
-      // one that has been served meanwhile goes on in its turn, which comes behind this on the ring
-      if (keeper.outcome === undefined) this.wake(keeper, effect)
+      // also if it has been served meanwhile: it parks again, and goes on in its turn, which is behind this on the ring
+      this.wake(keeper, effect)
     }
     keeper.ring!.push(wake, this.keepTime(keeper))
   }
