@@ -283,11 +283,12 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
     }
     slices.steps++
     if (this.intervention !== undefined && this.intervention.beforeOperation(record)) return this.preempt(record)
+    if (operation >= fiber.cache.maxOpsBeforeYield) return this.preempt(record)
     if (record.skip > 0) {
       record.skip--
       return false
     }
-    if (operation >= fiber.cache.maxOpsBeforeYield || slices.steps > this.limit) return this.preempt(record)
+    if (slices.steps > this.limit) return this.preempt(record)
     const postponable = record.resumed && operation === 1 && this.resumes
     if (!postponable && operation < this.firstPreemptible) return false
     if (this.fair) return operation >= fairOperations && this.preempt(record)

@@ -35,6 +35,9 @@ export interface Budget {
   readonly millis: number
 }
 
+/** So many fibers that were moved from outside are named. */
+const mostNames = 100
+
 /** How long to work before the event loop has its turn. */
 const turnMillis = 10
 
@@ -195,7 +198,7 @@ export class Runner {
     seed: number,
     nameOperation: NameOperation | undefined
   ): RunResult {
-    if (engine.wasMoved) {
+    if (engine.wasMoved && this.outside.size < mostNames) {
       const names = fiberNames(engine.records)
       for (const record of engine.records) {
         if (!record.outside) continue

@@ -104,18 +104,35 @@ const waitForOutside = (engine: Engine, millis: number): Effect.Effect<boolean> 
       stop()
       resume(Effect.succeed(engine.moved))
     }
-    const timer = setTimeout(answer, millis)
+    const cancel = after(millis, answer)
     // not on the stack of the fiber that moves
     engine.onOutside = () => queueMicrotask(answer)
     // which may end under another scheduler, where nobody sees it move
     const forget = engine.exit === undefined ? engine.root?.addObserver(() => engine.movesFromOutside()) : undefined
     const stop = () => {
-      clearTimeout(timer)
+      cancel()
       forget?.()
       engine.onOutside = undefined
     }
     return Effect.sync(stop)
   })
+
+interface Immediates {
+  readonly setImmediate?: (run: () => void) => object
+  readonly clearImmediate?: (handle: object) => void
+}
+
+const { clearImmediate, setImmediate } = globalThis as Immediates
+
+/** One turn of the event loop is over in microseconds where there is `setImmediate`, and in a millisecond elsewhere. */
+const after = (millis: number, run: () => void): (() => void) => {
+  if (millis === 0 && setImmediate !== undefined) {
+    const immediate = setImmediate(run)
+    return () => clearImmediate?.(immediate)
+  }
+  const timer = setTimeout(run, millis)
+  return () => clearTimeout(timer)
+}
 
 interface Process {
   readonly getActiveResourcesInfo?: () => ReadonlyArray<string>
