@@ -4,7 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 
-import type { Engine, Stop } from "./engine.ts"
+import type { Engine } from "./engine.ts"
+import type { Stop } from "./run.ts"
 
 /** So often in the first run of a program the event loop has its turn before time moves, to see what that brings. */
 const firstAsks = 10
@@ -78,7 +79,7 @@ export class Surroundings {
             stop = again()
           })
           if (!pending) {
-            this.patient = false
+            this.patient = this.mixed && !canSeePending
             return stop
           }
           moved = !this.patient && (yield* waitForOutside(engine, this.millis))
@@ -138,11 +139,11 @@ interface Process {
   readonly getActiveResourcesInfo?: () => ReadonlyArray<string>
 }
 
+const { process } = globalThis as { readonly process?: Process }
+const canSeePending = process?.getActiveResourcesInfo !== undefined
+
 /** How many things keep the process alive, where that can be known. */
-const pendingResources = (): number => {
-  const { process } = globalThis as { readonly process?: Process }
-  return process?.getActiveResourcesInfo?.().length ?? 0
-}
+const pendingResources = (): number => process?.getActiveResourcesInfo?.().length ?? 0
 
 /** Whether `work`, which does not turn the event loop, has left a real timer, socket or the like behind. */
 const leavesPending = (work: () => void): boolean => {
