@@ -9,11 +9,12 @@ import * as Schema from "effect/Schema"
 import { adaptive } from "./adaptive.ts"
 import { census } from "./census.ts"
 import { explorer } from "./explorer.ts"
+import { group } from "./group.ts"
 import { type Bench, encodeLine, type Figure, measure, table, UnknownBench } from "./harness.ts"
 import { pipeline } from "./pipeline.ts"
 import { semaphore } from "./semaphore.ts"
 
-const benches: ReadonlyArray<Bench> = [semaphore, adaptive, pipeline, census, explorer]
+const benches: ReadonlyArray<Bench> = [semaphore, adaptive, pipeline, group, census, explorer]
 
 const names = Argument.String("name").pipe(
   Argument.variadic(),

@@ -19,15 +19,17 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Inspectable from "effect/Inspectable"
+import type * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
-import * as Pipeable from "effect/Pipeable"
+import type * as Pipeable from "effect/Pipeable"
 import { isTagged } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 
 import * as AdaptiveLimit from "./AdaptiveLimit.ts"
 import { checkCount, checkDuration } from "./internal/defect.ts"
+import { type AnyEffect, effectLast } from "./internal/effectLast.ts"
+import { Handle } from "./internal/handle.ts"
 import { LatestLatencies } from "./internal/latestLatencies.ts"
 import * as WeightedSemaphore from "./WeightedSemaphore.ts"
 
@@ -207,8 +209,7 @@ export const makeUnsafe = (options: Options): AdaptiveLimiter => new Limiter(opt
 export const withPermit: {
   (self: AdaptiveLimiter): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ConcurrencyLimited, R>
   <A, E, R>(self: AdaptiveLimiter, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | ConcurrencyLimited, R>
-} = ((self: Limiter, effect?: AnyEffect) =>
-  effect === undefined ? (effect: AnyEffect) => self.run(effect) : self.run(effect)) as typeof withPermit
+} = effectLast(2, (self: Limiter, effect: AnyEffect) => self.run(effect))
 
 /**
  * Reads the limiter as it is at this instant. Costs a sort of 256 numbers.
@@ -218,11 +219,8 @@ export const withPermit: {
  */
 export const stats = (self: AdaptiveLimiter): Effect.Effect<Stats> => Effect.sync(() => (self as Limiter).stats())
 
-type AnyEffect = Effect.Effect<any, any, any>
-
-class Limiter extends Inspectable.Class implements AdaptiveLimiter {
+class Limiter extends Handle implements AdaptiveLimiter {
   readonly [TypeId]: typeof TypeId = TypeId
-  private readonly name: string | undefined
   private readonly classify: (exit: Exit.Exit<unknown, unknown>) => Outcome
   private readonly maxWaiting: number
   private readonly maxWait: Duration.Duration | undefined
@@ -237,26 +235,17 @@ class Limiter extends Inspectable.Class implements AdaptiveLimiter {
   private readonly counts = { success: 0, dropped: 0, ignored: 0 }
 
   constructor(options: Options) {
-    super()
+    super("AdaptiveLimiter", options.name)
     const limit = AdaptiveLimit.withBounds(options.limit, options)
-    this.name = options.name
     this.classify = options.classify ?? classify
     const { maxWaiting = 0 } = options
-    checkCount("AdaptiveLimiter.make", "maxWaiting", maxWaiting, "or Infinity")
-    const maxWait = checkDuration("AdaptiveLimiter.make", "maxWait", options.maxWait ?? Infinity)
+    checkCount(this.label("make"), "maxWaiting", maxWaiting, "or Infinity")
+    const maxWait = checkDuration(this.label("make"), "maxWait", options.maxWait ?? Infinity)
     this.maxWaiting = maxWaiting
     this.maxWait = Duration.isFinite(maxWait) ? maxWait : undefined
     this.update = AdaptiveLimit.update(limit)
     this.state = AdaptiveLimit.initial(limit)
     this.permits = WeightedSemaphore.makeUnsafe({ permits: this.state.limit })
-  }
-
-  pipe() {
-    return Pipeable.pipeArguments(this, arguments)
-  }
-
-  toJSON() {
-    return { _id: "AdaptiveLimiter", name: this.name, ...this.stats() }
   }
 
   stats(): Stats {

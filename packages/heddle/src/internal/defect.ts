@@ -20,6 +20,38 @@ export const checkCount = (
   throw new RangeError(`${operation}: ${what} must be ${rule}, got ${describe(value)}`)
 }
 
+/** Who speaks in a message: the operation, and the thing that it was done to where that has a name. */
+export const labelOf = (operation: string, name: string | undefined): string =>
+  name === undefined ? operation : `${operation} on ${JSON.stringify(name)}`
+
+/** A number that is at least one: of tasks at a time, of results that are needed. */
+export const checkPositive = (
+  operation: string,
+  what: string,
+  value: number,
+  unlimited: "finite" | "or Infinity"
+): void => {
+  checkCount(operation, what, value, unlimited)
+  if (value === 0) throw new RangeError(`${operation}: ${what} must be at least 1, got 0`)
+}
+
+// Together they keep every key of a line (a ticket less priority times step) a whole number that is exact.
+const highestPriority = 1_000_000_000
+const largestStep = 1_000_000
+
+export const checkPriority = (operation: string, priority: number): void => {
+  if (Number.isSafeInteger(priority) && Math.abs(priority) <= highestPriority) return
+  throw new RangeError(
+    `${operation}: priority must be an integer from -${highestPriority} to ${highestPriority}, got ${describe(priority)}`
+  )
+}
+
+/** How many places a level of priority is worth. */
+export const checkPriorityStep = (operation: string, step: number): void => {
+  if (Number.isSafeInteger(step) && step >= 1 && step <= largestStep) return
+  throw new RangeError(`${operation}: priorityStep must be an integer from 1 to ${largestStep}, got ${describe(step)}`)
+}
+
 /** What stands in a message for a value of any type: `1.5`, `"2"`, `2n`, `NaN`, `{"_tag":"ParseError"}`. Never throws. */
 export const describe = (value: unknown): string => {
   if (typeof value === "bigint") return `${value}n`

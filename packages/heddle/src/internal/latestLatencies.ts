@@ -1,4 +1,4 @@
-/** The last 256 latencies, exact, for quantiles when somebody looks. (`latencies` is for whoever asks before each call.) */
+/** The last 256 latencies, exact, for quantiles when somebody looks. (`latencyWindow` is for whoever asks before each call.) */
 import * as Duration from "effect/Duration"
 
 const kept = 256
