@@ -33,6 +33,11 @@ describe("every run ends", () => {
       again()
       return Effect.never
     }),
+    "a fiber that yields after every two operations, as in Effect": Effect.provideService(
+      Effect.andThen(Effect.void, Effect.void),
+      Scheduler.MaxOpsBeforeYield,
+      2
+    ),
     "forks without end": Effect.forever(Effect.forkDetach(Effect.never)),
     "a fiber that forks a fiber that forks a fiber": Effect.suspend(function chain(): Effect.Effect<never> {
       return Effect.andThen(Effect.forkDetach(Effect.suspend(chain)), Effect.never)
@@ -53,6 +58,25 @@ describe("every run ends", () => {
     for (const effect of [Effect.never, Effect.sleep(Infinity)]) {
       assert.strictEqual((await verdict(effect, { outside: 1 }))?.verdict._tag, "Deadlock")
     }
+  })
+
+  it("a callback that resumes twice goes on once, and a nested runSync is one operation", async () => {
+    let went = 0
+    const twice = Effect.callback<void>((resume) => {
+      resume(Effect.sync(() => went++))
+      resume(Effect.sync(() => went++))
+    })
+    const nested = Effect.sync(() =>
+      Effect.runSync(
+        Effect.andThen(
+          Effect.yieldNow,
+          Effect.sync(() => went++)
+        )
+      )
+    )
+    const failure = await verdict(Effect.andThen(twice, nested), { mode: "op" })
+    assert.isUndefined(failure?.trace)
+    assert.strictEqual(went, 2)
   })
 
   it("whoever asks from where yields are prevented is explored even so", async () => {

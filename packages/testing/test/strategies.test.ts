@@ -102,6 +102,22 @@ describe("random, pct and portfolio", () => {
     assert.isAtLeast(found / runs, probability!)
   })
 
+  it("the portfolio's members take turns, however long a run of each is, until one has nothing left", () => {
+    const turns: Array<string> = []
+    const member = (name: string, runs: number): Strategy.Strategy => ({
+      name,
+      seeded: () => undefined,
+      search: () => ({
+        next: () => (runs-- > 0 ? turns.push(name) : undefined),
+        choose: () => 0,
+        done: () => {}
+      })
+    })
+    const search = Strategy.portfolio([member("a", 3), member("b", 1), member("c", 9)]).search(0)
+    for (let run = 0; run < 9; run++) search.next()
+    assert.strictEqual(turns.join(""), "abcacaccc")
+  })
+
   it("the portfolio ends when one of its members has run everything", async () => {
     const report = await run(Explorer.explore(lines(1), { runs: 10_000 }))
     assert.isTrue(report.passed && report.exhausted)

@@ -17,31 +17,14 @@ import * as Tracer from "effect/Tracer"
 import { Bypass } from "./bypass.ts"
 import { Choices } from "./choices.ts"
 import type { AnyFiber, FiberRecord } from "./fibers.ts"
-import type { Intervention } from "./intervention.ts"
 import type { Mode, PointKind } from "./model.ts"
 import { Dispatcher, type Dispatching, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
 import { Resources } from "./resources.ts"
-import type { RunFacts, Search } from "./search.ts"
+import type { EngineOptions, Intervention, Plan, Recorder, Stop } from "./run.ts"
+import type { RunFacts } from "./search.ts"
 import { RandomStream } from "./seeded.ts"
 import { Slices } from "./slices.ts"
 import { VirtualClock } from "./virtualClock.ts"
-
-export interface EngineOptions {
-  readonly mode: Mode
-  /** Operations after which a run goes on in fair order; twice as many and it is given up. */
-  readonly maxSteps: number
-  readonly maxBypass: number | undefined
-}
-
-/** Listens to a run that is made once more for its trace. */
-export interface Recorder {
-  /** A fiber begins a slice, or goes on after those on its stack. */
-  readonly enters: (record: FiberRecord) => void
-  readonly preempted: (record: FiberRecord) => void
-  readonly steps: (record: FiberRecord) => void
-  /** Something is done to a fiber. */
-  readonly remarks: (fiber: AnyFiber, text: string) => void
-}
 
 /** A fiber that gave way when nobody was ready: only what it runs inside of could go on. */
 interface GaveWay {
@@ -51,19 +34,6 @@ interface GaveWay {
   /** That of the task which continues it. */
   readonly order: number
 }
-
-/** What a run is made from. */
-export interface Plan {
-  readonly search: Search
-  readonly seed: number
-  readonly intervention?: Intervention | undefined
-}
-
-/**
- * Why a run cannot go on by itself: it has `ended`, or its root has and fibers are `left`; only time could move it, and
- * that waits to be told (`asleep`), or not even that (`quiescent`).
- */
-export type Stop = "ended" | "left" | "quiescent" | "asleep" | "steps" | "starved" | "thrown"
 
 /** The run that a fiber takes part in. */
 export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddle/testing/CurrentEngine", {
@@ -283,11 +253,12 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
     }
     slices.steps++
     if (this.intervention !== undefined && this.intervention.beforeOperation(record)) return this.preempt(record)
+    if (operation >= fiber.cache.maxOpsBeforeYield) return this.preempt(record)
     if (record.skip > 0) {
       record.skip--
       return false
     }
-    if (operation >= fiber.cache.maxOpsBeforeYield || slices.steps > this.limit) return this.preempt(record)
+    if (slices.steps > this.limit) return this.preempt(record)
     const postponable = record.resumed && operation === 1 && this.resumes
     if (!postponable && operation < this.firstPreemptible) return false
     if (this.fair) return operation >= fairOperations && this.preempt(record)

@@ -1,8 +1,7 @@
 /** Where a fiber is interrupted, and that it is. */
 import { rules } from "./check.ts"
-import type { Recorder } from "./engine.ts"
 import type { AnyFiber, FiberRecord } from "./fibers.ts"
-import type { Intervention } from "./intervention.ts"
+import type { Intervention, Recorder } from "./run.ts"
 import type { Search } from "./search.ts"
 
 /**

@@ -5,10 +5,10 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 
-import { Engine, type Plan, type Recorder, type Stop } from "./engine.ts"
+import { Engine } from "./engine.ts"
 import { fiberNames } from "./fiberNames.ts"
-import type { Intervention } from "./intervention.ts"
 import type { Mode } from "./model.ts"
+import type { Intervention, Plan, Recorder, Stop } from "./run.ts"
 import type { RunFacts, Search } from "./search.ts"
 import { replaySearch } from "./strategies/replay.ts"
 import { Surroundings } from "./surroundings.ts"
@@ -34,6 +34,9 @@ export interface Budget {
   readonly runs: number
   readonly millis: number
 }
+
+/** So many fibers that were moved from outside are named. */
+const mostNames = 100
 
 /** How long to work before the event loop has its turn. */
 const turnMillis = 10
@@ -195,7 +198,7 @@ export class Runner {
     seed: number,
     nameOperation: NameOperation | undefined
   ): RunResult {
-    if (engine.wasMoved) {
+    if (engine.wasMoved && this.outside.size < mostNames) {
       const names = fiberNames(engine.records)
       for (const record of engine.records) {
         if (!record.outside) continue

@@ -4,7 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 
-import type { Engine, Stop } from "./engine.ts"
+import type { Engine } from "./engine.ts"
+import type { Stop } from "./run.ts"
 
 /** So often in the first run of a program the event loop has its turn before time moves, to see what that brings. */
 const firstAsks = 10
@@ -78,7 +79,7 @@ export class Surroundings {
             stop = again()
           })
           if (!pending) {
-            this.patient = false
+            this.patient = this.mixed && !canSeePending
             return stop
           }
           moved = !this.patient && (yield* waitForOutside(engine, this.millis))
@@ -104,28 +105,45 @@ const waitForOutside = (engine: Engine, millis: number): Effect.Effect<boolean> 
       stop()
       resume(Effect.succeed(engine.moved))
     }
-    const timer = setTimeout(answer, millis)
+    const cancel = after(millis, answer)
     // not on the stack of the fiber that moves
     engine.onOutside = () => queueMicrotask(answer)
     // which may end under another scheduler, where nobody sees it move
     const forget = engine.exit === undefined ? engine.root?.addObserver(() => engine.movesFromOutside()) : undefined
     const stop = () => {
-      clearTimeout(timer)
+      cancel()
       forget?.()
       engine.onOutside = undefined
     }
     return Effect.sync(stop)
   })
 
+interface Immediates {
+  readonly setImmediate?: (run: () => void) => object
+  readonly clearImmediate?: (handle: object) => void
+}
+
+const { clearImmediate, setImmediate } = globalThis as Immediates
+
+/** One turn of the event loop is over in microseconds where there is `setImmediate`, and in a millisecond elsewhere. */
+const after = (millis: number, run: () => void): (() => void) => {
+  if (millis === 0 && setImmediate !== undefined) {
+    const immediate = setImmediate(run)
+    return () => clearImmediate?.(immediate)
+  }
+  const timer = setTimeout(run, millis)
+  return () => clearTimeout(timer)
+}
+
 interface Process {
   readonly getActiveResourcesInfo?: () => ReadonlyArray<string>
 }
 
+const { process } = globalThis as { readonly process?: Process }
+const canSeePending = process?.getActiveResourcesInfo !== undefined
+
 /** How many things keep the process alive, where that can be known. */
-const pendingResources = (): number => {
-  const { process } = globalThis as { readonly process?: Process }
-  return process?.getActiveResourcesInfo?.().length ?? 0
-}
+const pendingResources = (): number => process?.getActiveResourcesInfo?.().length ?? 0
 
 /** Whether `work`, which does not turn the event loop, has left a real timer, socket or the like behind. */
 const leavesPending = (work: () => void): boolean => {

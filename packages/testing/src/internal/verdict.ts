@@ -2,9 +2,10 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 
-import type { Engine, Stop } from "./engine.ts"
+import type { Engine } from "./engine.ts"
 import { fiberNames } from "./fiberNames.ts"
 import type { FiberRecord } from "./fibers.ts"
+import type { Stop } from "./run.ts"
 
 /** A fiber that had not ended, and what is known of it. */
 interface Waiting {
