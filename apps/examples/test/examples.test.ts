@@ -14,6 +14,7 @@ import * as hedgedReads from "../src/hedged-reads.ts"
 import * as hugeList from "../src/huge-list.ts"
 import * as memoryBudget from "../src/memory-budget.ts"
 import * as processWithTimeout from "../src/process-with-timeout.ts"
+import * as rateLimit from "../src/rate-limit.ts"
 import * as singleFlight from "../src/single-flight.ts"
 
 const programs = new Map([
@@ -23,7 +24,8 @@ const programs = new Map([
   ["process-with-timeout.ts", processWithTimeout.program],
   ["single-flight.ts", singleFlight.program],
   ["hedged-reads.ts", hedgedReads.program],
-  ["adaptive-limit.ts", adaptiveLimit.program]
+  ["adaptive-limit.ts", adaptiveLimit.program],
+  ["rate-limit.ts", rateLimit.program]
 ])
 
 const root = join(import.meta.dirname, "../../..")
