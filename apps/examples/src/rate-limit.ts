@@ -52,11 +52,9 @@ const run = (limited: (request: Effect.Effect<void, TooManyRequests>) => Effect.
         await response.arrayBuffer()
         return response
       })
-      if (response.status === 429) {
-        seen.refused++
-        return yield* new TooManyRequests({ headers: response.headers })
-      }
-      seen.answered++
+      if (response.status !== 429) return void seen.answered++
+      seen.refused++
+      return yield* new TooManyRequests({ headers: response.headers })
     })
     yield* Effect.forEach(Array.from({ length: requests }), () => Effect.ignore(limited(request)), {
       concurrency: "unbounded",
