@@ -48,7 +48,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "internal/round",
     "internal/policy"
   ],
-  ["internal/search", "internal/latestLatencies"],
+  ["internal/search", "internal/latestLatencies", "internal/stack"],
   ["internal/judges"],
   ["internal/priorityLine", "internal/limits/algorithm", "internal/limits/rate"],
   ["internal/limits/buckets", "internal/limits/windows", "internal/limits/slidingLog", "internal/limits/compound"],

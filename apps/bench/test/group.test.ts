@@ -52,10 +52,9 @@ describe("group", () => {
     Effect.gen(function* () {
       const kept: Array<Array<number>> = []
       const keeping = yield* liveBytes(
-        (elements) =>
-          Promise.resolve().then(() => {
-            for (const n of elements) kept.push(Array.from({ length: 1000 }, () => n))
-          }),
+        async (elements) => {
+          for (const n of elements) kept.push(Array.from({ length: 1000 }, () => n))
+        },
         1000,
         1,
         100

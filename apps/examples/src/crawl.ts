@@ -1,10 +1,14 @@
-/** Links that lead to links, two pages at a time: an errgroup with a limit whose tasks submit tasks, which Go cannot. */
+/** Links that lead to links, two pages at a time, and a source without a length: what an errgroup with a limit cannot do. */
 import * as Effect from "effect/Effect"
 import * as ErrorGroup from "heddle/ErrorGroup"
 
 import { printed } from "./support/run.ts"
 
 const links = (page: number): ReadonlyArray<number> => [page * 3 + 1, page * 3 + 2, page * 3 + 3].filter((n) => n < 40)
+
+function* sizes(count: number) {
+  for (let size = 1; size <= count; size++) yield size
+}
 
 export const program = Effect.gen(function* () {
   const seen = new Set<number>()
@@ -27,7 +31,11 @@ export const program = Effect.gen(function* () {
     })
 
   yield* ErrorGroup.run({ concurrency: 2 })((group) => crawl(group, 0))
-  return [`${seen.size} pages, at most ${requests.most} requests at once`]
+
+  let total = 0
+  yield* ErrorGroup.forEach(sizes(1_000_000), (size) => Effect.sync(() => (total += size)), { concurrency: 10 })
+
+  return [`${seen.size} pages, at most ${requests.most} requests at once`, `1000000 sizes, ${total} bytes`]
 })
 
 if (import.meta.main) await printed(program)

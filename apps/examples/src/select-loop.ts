@@ -1,5 +1,5 @@
 /** `for { select { … } }`: jobs, a ticker and a stop signal in one loop, beside the race that loses a job. */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -16,24 +16,21 @@ const worker = (
 ) =>
   Effect.gen(function* () {
     const log: Array<string> = []
-    let going = true
-    const write = (line: string) => Effect.sync(() => log.push(line))
-    const end = Effect.sync(() => (going = false))
-    while (going) {
-      yield* Select.first(
-        [
-          Select.deferred(stop, () => end),
-          Select.queue(urgent, (job) => write(`urgent ${job}`)),
-          Select.queue(
-            ordinary,
-            (job) => write(`ordinary ${job}`),
-            () => Effect.andThen(write("no more"), end)
-          ),
-          Select.timer("1 second", () => write("idle"))
-        ],
-        { order: "listed" }
-      )
-    }
+    const write = (line: string) => Effect.sync(() => log.push(line) > 0)
+    const next = Select.first(
+      [
+        Select.deferred(stop, () => Effect.succeed(false)),
+        Select.queue(urgent, (job) => write(`urgent ${job}`)),
+        Select.queue(
+          ordinary,
+          (job) => write(`ordinary ${job}`),
+          () => Effect.as(write("no more"), false)
+        ),
+        Select.timer("1 second", () => write("idle"))
+      ],
+      { order: "listed" }
+    )
+    while (yield* next);
     return log.join(", ")
   })
 

@@ -9,12 +9,15 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 
 import * as adaptiveLimit from "../src/adaptive-limit.ts"
+import * as crawl from "../src/crawl.ts"
 import * as fanOutFanIn from "../src/fan-out-fan-in.ts"
+import * as fetchAllUserData from "../src/fetch-all-user-data.ts"
 import * as hedgedReads from "../src/hedged-reads.ts"
 import * as hugeList from "../src/huge-list.ts"
 import * as memoryBudget from "../src/memory-budget.ts"
 import * as processWithTimeout from "../src/process-with-timeout.ts"
 import * as rateLimit from "../src/rate-limit.ts"
+import * as selectLoop from "../src/select-loop.ts"
 import * as singleFlight from "../src/single-flight.ts"
 
 const programs = new Map([
@@ -25,7 +28,10 @@ const programs = new Map([
   ["single-flight.ts", singleFlight.program],
   ["hedged-reads.ts", hedgedReads.program],
   ["adaptive-limit.ts", adaptiveLimit.program],
-  ["rate-limit.ts", rateLimit.program]
+  ["rate-limit.ts", rateLimit.program],
+  ["fetch-all-user-data.ts", fetchAllUserData.program],
+  ["crawl.ts", crawl.program],
+  ["select-loop.ts", selectLoop.program]
 ])
 
 const root = join(import.meta.dirname, "../../..")

@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 
 import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
 import * as AdaptiveLimiter from "../src/AdaptiveLimiter.ts"
-import { SteppingScheduler } from "./support/sweep.ts"
+import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const { makeUnsafe, stats, withPermit } = AdaptiveLimiter
 type Limiter = AdaptiveLimiter.AdaptiveLimiter

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 
@@ -187,6 +188,18 @@ describe("run", () => {
       yield* settle
       assert.isDefined(interruption.pollUnsafe())
       assert.isTrue(Exit.hasInterrupts(fiber.pollUnsafe()!))
+    })
+  )
+
+  it.effect("has its result as the last task ends: whoever interrupts it then comes too late", () =>
+    Effect.gen(function* () {
+      const numbers = yield* Queue.unbounded<number>()
+      const taking = yield* start(ErrorGroup.all([Queue.take(numbers), Queue.take(numbers)]))
+      yield* Queue.offerAll(numbers, [1, 2])
+      // runs behind the task in which the queue serves its takers
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(taking)
+      assert.deepStrictEqual(taking.pollUnsafe(), Exit.succeed([1, 2]))
     })
   )
 

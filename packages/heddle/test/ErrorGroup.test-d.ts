@@ -1,3 +1,4 @@
+// @effect-diagnostics missingEffectError:off floatingEffect:off floatingEffectInVitest:off
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"

@@ -1,3 +1,4 @@
+// @effect-diagnostics floatingEffect:off
 import type * as Cause from "effect/Cause"
 import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -8,7 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 
 import * as SingleFlight from "../src/SingleFlight.ts"
-import { SteppingScheduler } from "./support/sweep.ts"
+import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const { forget, make, makeUnsafe, run, stats } = SingleFlight
 

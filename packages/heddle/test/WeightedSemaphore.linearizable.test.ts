@@ -75,6 +75,6 @@ describe("WeightedSemaphore is linearizable", () => {
         }
       }
     },
-    { scenarios: 60, runs: 40 }
+    { scenarios: 200, runs: 20, millis: 5000 }
   )
 })

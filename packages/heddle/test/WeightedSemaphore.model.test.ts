@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 
 import { Waiter } from "../src/internal/waitLine.ts"
 import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
-import { SteppingScheduler } from "./support/sweep.ts"
+import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const { makeUnsafe, release, resize, stats, take, takeIfAvailable, withPermits } = WeightedSemaphore
 

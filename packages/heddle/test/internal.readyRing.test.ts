@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 
 import { ReadyRing, readyRing } from "../src/internal/readyRing.ts"
-import { SteppingScheduler } from "./support/sweep.ts"
+import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const logged = (log: Array<number>, number: number) => (): void => void log.push(number)
 const numbers = (length: number) => Array.from({ length }, (_, index) => index)

@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 
 import { ArrayCursor, type Cursor, end, IteratorCursor, pending, PullCursor } from "./cursor.ts"
+import { deeper } from "./stack.ts"
 import { Tally } from "./tally.ts"
 import { Tasks } from "./tasks.ts"
 
@@ -131,7 +132,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
         })
         this.timer = Effect.runForkWith(this.parent.context)(Effect.andThen(limit, stop))
       }
-      if (!this.deeper(() => this.pump())) this.scheduleTurn()
+      if (!deeper(() => this.pump())) this.scheduleTurn()
     }
     const cleanup = Effect.suspend(() => {
       this.timer?.interruptUnsafe(this.parent.id)
@@ -171,7 +172,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
       this.turnScheduled = false
       this.budget = elementsPerTurn
       this.pump()
-      this.settle("in a task")
+      this.settle()
     }, 0)
   }
 

@@ -11,8 +11,8 @@ import { pipeArguments } from "effect/Pipeable"
 import type { Scheduler } from "effect/Scheduler"
 
 import { labelOf } from "./defect.ts"
-import { readyRing } from "./readyRing.ts"
 import { type Slot, Slots } from "./slots.ts"
+import { deeper, wake } from "./stack.ts"
 import type { Tally } from "./tally.ts"
 import { Tasks } from "./tasks.ts"
 
@@ -145,8 +145,7 @@ export class Group<E> extends Tasks<unknown, E> {
       slot.users++
       const child = this.start(task, effect, fiber, slot)
       if (child.pollUnsafe() !== undefined) return resume(Effect.void)
-      const ring = readyRing(scheduler)
-      child.addObserver(() => ring.push(resume, Effect.void))
+      child.addObserver(() => wake(scheduler, resume, Effect.void))
     }
     return Effect.callback<void, never, R>(function (this: Scheduler, resume) {
       return begin(this, resume)
@@ -170,7 +169,7 @@ export class Group<E> extends Tasks<unknown, E> {
   private fork<A, R>(context: Context.Context<R>, effect: Effect.Effect<A, E, R>): Fiber.Fiber<A, E> {
     const runFork = Effect.runForkWith(context)
     let fiber: Fiber.Fiber<A, E> | undefined
-    this.deeper(() => (fiber = runFork(effect)))
+    deeper(() => (fiber = runFork(effect)))
     return fiber ?? runFork(Effect.andThen(Effect.yieldNow, effect))
   }
 

@@ -26,7 +26,7 @@ import type { Random } from "effect/Random"
 import type { Scheduler } from "effect/Scheduler"
 
 import { logSuppressed, stop } from "./children.ts"
-import { type ReadyRing, readyRing } from "./readyRing.ts"
+import { wake } from "./stack.ts"
 
 type AnyEffect = Effect.Effect<any, any, any>
 type AnyFiber = Fiber.Fiber<unknown, unknown>
@@ -114,7 +114,7 @@ export class Selection {
 
   private wait(order: ReadonlyArray<Attempt>): Effect.Effect<Waited, any, any> {
     const park = (scheduler: Scheduler, resume: Resume) => {
-      const wait = new Wait(this.parent, readyRing(scheduler), resume)
+      const wait = new Wait(this.parent, scheduler, resume)
       wait.start(order)
       return wait.cancel
     }
@@ -129,15 +129,15 @@ type Resume = (effect: Effect.Effect<Waited, any, any>) => void
 /** The branches of one run while none has anything: the first that is ready ends it for all. */
 class Wait {
   private readonly parent: AnyFiber
-  private readonly ring: ReadyRing
+  private readonly scheduler: Scheduler
   private readonly resume: Resume
   private readonly fibers: Array<AnyFiber> = []
   private starting = true
   private decided: { readonly next: Effect.Effect<Waited, any, any>; readonly winner: AnyFiber | undefined } | undefined
 
-  constructor(parent: AnyFiber, ring: ReadyRing, resume: Resume) {
+  constructor(parent: AnyFiber, scheduler: Scheduler, resume: Resume) {
     this.parent = parent
-    this.ring = ring
+    this.scheduler = scheduler
     this.resume = resume
   }
 
@@ -180,8 +180,7 @@ class Wait {
     const others = this.fibers.filter((fiber) => fiber !== winner)
     for (const fiber of others) fiber.interruptUnsafe(this.parent.id)
     const effect = others.every(isClean) ? next : Effect.andThen(ended(others), next)
-    if (Fiber.getCurrent() === undefined) this.resume(effect)
-    else this.ring.push(this.resume, effect)
+    wake(this.scheduler, this.resume, effect)
   }
 }
 

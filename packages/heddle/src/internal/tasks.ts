@@ -6,16 +6,12 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Scheduler } from "effect/Scheduler"
 
-import { readyRing } from "./readyRing.ts"
+import { wake } from "./stack.ts"
 import type { StopReason, Tally } from "./tally.ts"
-
-/** How many tasks may begin inside each other on one stack. A task that submits the next one would exhaust it. */
-const deepest = 16
-let depth = 0
 
 interface Waiter {
   readonly until: () => boolean
-  readonly wake: (where: "on a stack" | "in a task") => void
+  readonly goOn: () => void
 }
 
 export abstract class Tasks<A, E> {
@@ -32,18 +28,6 @@ export abstract class Tasks<A, E> {
 
   /** Nothing runs, and nothing will without somebody from outside. */
   protected abstract isOver(): boolean
-
-  /** Runs `begin` unless too much has begun inside each other on this stack; says whether it did. */
-  protected deeper(begin: () => void): boolean {
-    if (depth >= deepest) return false
-    depth++
-    try {
-      begin()
-    } finally {
-      depth--
-    }
-    return true
-  }
 
   /** Calls `onExit` when the fiber has ended, which it may have already. */
   protected follow<B, E2>(fiber: Fiber.Fiber<B, E2>, onExit: (exit: Exit.Exit<B, E2>) => void): void {
@@ -78,12 +62,12 @@ export abstract class Tasks<A, E> {
     for (const fiber of this.running) this.interrupt(fiber)
   }
 
-  /** Wakes who waits for what has come: on the ready ring, unless this is a task of the scheduler and nobody's stack. */
-  protected settle(where: "on a stack" | "in a task" = "on a stack"): void {
+  /** Wakes who waits for what has come. */
+  protected settle(): void {
     for (const waiter of this.waiters) {
       if (!waiter.until()) continue
       this.waiters.delete(waiter)
-      waiter.wake(where)
+      waiter.goOn()
     }
   }
 
@@ -100,9 +84,7 @@ export abstract class Tasks<A, E> {
     const park = (scheduler: Scheduler, resume: (effect: Effect.Effect<B, E2, R>) => void) => {
       begin?.()
       if (until()) return resume(next)
-      const ring = readyRing(scheduler)
-      const wake: Waiter["wake"] = (where) => (where === "in a task" ? resume(next) : ring.push(resume, next))
-      const waiter = { until, wake }
+      const waiter = { until, goOn: () => wake(scheduler, resume, next) }
       this.waiters.add(waiter)
       return Effect.suspend(() => {
         this.waiters.delete(waiter)

@@ -19,7 +19,7 @@ import { Choices } from "./choices.ts"
 import type { AnyFiber, FiberRecord } from "./fibers.ts"
 import type { Intervention } from "./intervention.ts"
 import type { Mode, PointKind } from "./model.ts"
-import { Dispatcher, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
+import { Dispatcher, type Dispatching, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
 import { Resources } from "./resources.ts"
 import type { RunFacts, Search } from "./search.ts"
 import { RandomStream } from "./seeded.ts"
@@ -77,7 +77,7 @@ const firstPreemptible: Readonly<Record<Mode, number>> = { stock: Infinity, resu
 const fairOperations = 32
 const fairTasks = 64
 
-export class Engine implements Scheduler.Scheduler {
+export class Engine implements Scheduler.Scheduler, Dispatching {
   readonly executionMode = "async" as const
   readonly options: EngineOptions
   readonly resources = new Resources()
@@ -306,24 +306,25 @@ export class Engine implements Scheduler.Scheduler {
   }
 
   makeDispatcher(): Dispatcher {
-    const { epoch } = this
-    return new Dispatcher(
-      (dispatcher, run, priority) => {
-        const { slices } = this
-        const owner = slices.recordOf(Fiber.getCurrent())
-        // what is left of an earlier run stays where it is; a dispatcher that was kept serves this one
-        if (owner === undefined && (epoch !== this.epoch || this.isStale(Fiber.getCurrent()))) return
-        const task = slices.schedule(dispatcher, run, priority, owner)
-        if (this.startsLater && !task.forced) slices.noteNewest()
-        if (!this.looping) this.movesFromOutside()
-      },
-      (dispatcher) => {
-        for (let task = this.ready.firstOf(dispatcher); task !== undefined; task = this.ready.firstOf(dispatcher)) {
-          this.ready.begin(task)
-          task.run()
-        }
-      }
-    )
+    return new Dispatcher(this, this.epoch)
+  }
+
+  schedule(dispatcher: Dispatcher, run: () => void, priority: number): void {
+    const { slices } = this
+    const running = Fiber.getCurrent()
+    const owner = slices.recordOf(running)
+    // what is left of an earlier run stays where it is; a dispatcher that was kept serves this one
+    if (owner === undefined && (dispatcher.epoch !== this.epoch || this.isStale(running))) return
+    const task = slices.schedule(dispatcher, run, priority, owner)
+    if (this.startsLater && !task.forced) slices.noteNewest()
+    if (!this.looping) this.movesFromOutside()
+  }
+
+  drain(dispatcher: Dispatcher): void {
+    for (let task = this.ready.firstOf(dispatcher); task !== undefined; task = this.ready.firstOf(dispatcher)) {
+      this.ready.begin(task)
+      task.run()
+    }
   }
 
   private isStale(fiber: AnyFiber | undefined): boolean {

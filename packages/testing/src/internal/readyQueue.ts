@@ -36,25 +36,29 @@ class Turn {
   }
 }
 
+/** Who takes what is scheduled. */
+export interface Dispatching {
+  readonly schedule: (dispatcher: Dispatcher, run: () => void, priority: number) => void
+  readonly drain: (dispatcher: Dispatcher) => void
+}
+
 export class Dispatcher implements SchedulerDispatcher {
   /** The turn that still takes tasks. */
   open: Turn | undefined = undefined
   visited = 0
-  private readonly schedule: (dispatcher: Dispatcher, run: () => void, priority: number) => void
-  private readonly drain: (dispatcher: Dispatcher) => void
+  /** The run that it was made in. */
+  readonly epoch: number
+  private readonly dispatching: Dispatching
 
-  constructor(
-    schedule: (dispatcher: Dispatcher, run: () => void, priority: number) => void,
-    drain: (dispatcher: Dispatcher) => void
-  ) {
-    this.schedule = schedule
-    this.drain = drain
+  constructor(dispatching: Dispatching, epoch: number) {
+    this.dispatching = dispatching
+    this.epoch = epoch
   }
   scheduleTask(run: () => void, priority: number): void {
-    this.schedule(this, run, priority)
+    this.dispatching.schedule(this, run, priority)
   }
   flush(): void {
-    this.drain(this)
+    this.dispatching.drain(this)
   }
 }
 

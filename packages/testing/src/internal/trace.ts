@@ -19,7 +19,7 @@ interface Stretch {
   operation: string | undefined
   preempted: boolean
   /** What was done to it as it began. */
-  readonly remark: string
+  remark: string
   /** The stretch of the same fiber that was preempted, as long as it is not known before which operation. */
   readonly interrupted: Stretch | undefined
 }
@@ -49,7 +49,9 @@ export class TraceRecorder implements Trace {
   }
   remarks(fiber: object, text: string): void {
     const record = this.records.get(fiber)
-    if (record !== undefined) this.begin(record, text)
+    const last = this.stretches.at(-1)
+    if (last?.fiber === record && last?.operations === 0) last.remark = text
+    else if (record !== undefined) this.begin(record, text)
   }
   private begin(record: FiberRecord, remark: string): void {
     const before = this.lastOf.get(record)
