@@ -85,7 +85,9 @@ describe("pnpm explore", () => {
 
   it("refuses what makes no sense", async () => {
     for (const [options, message] of [
-      [["--runs", "0"], "--runs has to be at least 1, and is 0"],
+      [["--runs", "0"], "--runs has to be an integer of at least 1, and is 0"],
+      [["--seed", "1.5"], "--seed has to be an integer of at least 0, and is 1.5"],
+      [["--minutes", "0"], "--minutes has to be above 0, and is 0"],
       [["--runs", "5", "--minutes", "1"], "--runs and --minutes exclude each other"],
       [["--fast"], "'--fast'"]
     ] as const) {
