@@ -101,7 +101,10 @@ export class Surroundings {
 const waitForOutside = (engine: Engine, millis: number): Effect.Effect<boolean> =>
   Effect.callback<boolean>((resume) => {
     if (engine.moved) return resume(Effect.succeed(true))
+    let waiting = true
+    // several things may move, and another wait may have begun since the first
     const answer = () => {
+      if (!waiting) return
       stop()
       resume(Effect.succeed(engine.moved))
     }
@@ -111,6 +114,7 @@ const waitForOutside = (engine: Engine, millis: number): Effect.Effect<boolean> 
     // which may end under another scheduler, where nobody sees it move
     const forget = engine.exit === undefined ? engine.root?.addObserver(() => engine.movesFromOutside()) : undefined
     const stop = () => {
+      waiting = false
       cancel()
       forget?.()
       engine.onOutside = undefined
