@@ -30,11 +30,12 @@ export const adapterArrows: ReadonlySet<string> = new Set(["heddle", testOnly])
  * that do not exist yet have their place already.
  */
 export const floors: ReadonlyArray<ReadonlyArray<string>> = [
-  ["internal/defect"],
+  ["internal/defect", "internal/keyMap"],
   ["internal/waitLine", "internal/readyRing", "internal/observer", "internal/deadline"],
-  ["internal/priorityLine"],
-  ["RateLimit", "AdaptiveLimit"],
-  ["internal/permits", "internal/results"],
+  ["internal/priorityLine", "internal/turns"],
+  ["RateLimit", "AdaptiveLimit", "internal/turnstile"],
+  ["internal/permits", "internal/account", "internal/results"],
+  ["internal/boundedPermits", "internal/keyedPermits"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
   ["Pipeline", "Inspector"]
@@ -42,7 +43,9 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 
 /** Modules that are the inside of one other module. */
 export const onlyFor: ReadonlyMap<string, string> = new Map([
-  ["internal/permits", "WeightedSemaphore"],
+  ["internal/boundedPermits", "Bulkhead"],
+  ["internal/keyedPermits", "KeyedSemaphore"],
+  ["internal/account", "internal/keyedPermits"],
   ["internal/stage", "Pipeline"],
   ["internal/results", "internal/stage"]
 ])
