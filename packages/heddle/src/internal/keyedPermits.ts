@@ -215,6 +215,7 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
 
   protected count(request: KeyedAsk<K>): void {
     const { loose, permits } = request
+    if (isNothing(request)) return
     const account = (request.account ??= this.accountOf(request.key as K))
     account.taken += permits
     this.taken += permits
@@ -234,6 +235,7 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
     const { permits } = request
     const account = request.account!
     if (state === "held") {
+      if (isNothing(request)) return
       account.taken -= permits
       this.taken -= permits
       if (request.loose) account.loose -= permits
@@ -267,3 +269,6 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
     }
   }
 }
+
+/** A loose hold of nothing is never given back: it does not keep its key in use, whose account may be another by now. */
+const isNothing = ({ loose, permits }: { readonly loose: boolean; readonly permits: number }): boolean => loose && permits === 0
