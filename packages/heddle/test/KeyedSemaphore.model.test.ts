@@ -20,6 +20,8 @@ interface Budget {
   holds: number
   paused: boolean
   saved: number
+  /** Up to where it has had its share of the rounds. */
+  level: number | undefined
 }
 
 class KeyedModel implements Model<Ask> {
@@ -32,9 +34,11 @@ class KeyedModel implements Model<Ask> {
   /** Those whose heads fit their own budgets: the first has its turn. */
   ring: Array<Budget> = []
   turn: Budget | undefined
-  quantum = 0
+  /** Those whose turn is still to come in this round, and the one that has it. */
+  round: Array<Budget> = []
+  share = 0
+  level = 0
   largestOfRound = 0
-  turnsLeft = 0
   readonly served: Array<Request<Ask>> = []
   readonly refused = new Map<number, string>()
 
@@ -46,7 +50,7 @@ class KeyedModel implements Model<Ask> {
     const found = this.budgets.find((one) => one.key === key)
     if (found !== undefined) return found
     const permits = this.permitsPerKey
-    const budget = { key, permits, largest: permits, taken: 0, holds: 0, paused: false, saved: 0 }
+    const budget = { key, permits, largest: permits, taken: 0, holds: 0, paused: false, saved: 0, level: undefined }
     this.budgets.push(budget)
     return budget
   }
@@ -102,7 +106,9 @@ class KeyedModel implements Model<Ask> {
       if (isReady && !inRing) this.ring.push(budget)
       if (!isReady && inRing) {
         this.ring = this.ring.filter((other) => other !== budget)
+        this.round = this.round.filter((other) => other !== budget)
         budget.saved = 0
+        budget.level = undefined
         if (this.turn === budget) this.turn = undefined
       }
     }
@@ -118,6 +124,7 @@ class KeyedModel implements Model<Ask> {
       if (this.turn !== front) this.begin(front, permits)
       if (permits > front.saved) {
         this.ring = [...this.ring.slice(1), front]
+        this.round = this.round.slice(1)
         this.turn = undefined
         continue
       }
@@ -130,15 +137,18 @@ class KeyedModel implements Model<Ask> {
     }
   }
   begin(front: Budget, permits: number) {
-    if (this.turnsLeft === 0) {
-      this.turnsLeft = this.ring.length
-      this.quantum = this.largestOfRound
+    if (this.round.length === 0) {
+      this.round = [...this.ring]
+      this.share = this.largestOfRound
+      this.level += this.share
       this.largestOfRound = 0
     }
-    this.turnsLeft--
     this.largestOfRound = Math.max(this.largestOfRound, permits)
-    this.quantum = Math.max(this.quantum, permits)
-    front.saved += this.quantum
+    const raise = Math.max(0, permits - this.share)
+    this.share += raise
+    this.level += raise
+    front.saved += front.level === undefined ? this.share : this.level - front.level
+    front.level = this.level
     this.turn = front
   }
   pause(key: number) {

@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,6 +11,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 
 import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
+import { deathMessage, settle, start } from "./support/fibers.ts"
 
 const {
   make,
@@ -29,12 +29,6 @@ const {
 
 type Semaphore = WeightedSemaphore.WeightedSemaphore
 
-/** Forks and lets it run until it parks. */
-const start = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
-
-/** Lets every fiber that was served resume. */
-const settle = Effect.replicateEffect(Effect.yieldNow, 4, { discard: true })
-
 /** A fiber that takes, logs its name once served, and holds. */
 const holder = (sem: Semaphore, permits: number, name: string, log: Array<string>) =>
   start(
@@ -43,12 +37,6 @@ const holder = (sem: Semaphore, permits: number, name: string, log: Array<string
       Effect.sync(() => log.push(name))
     )
   )
-
-const deathMessage = (exit: Exit.Exit<unknown, unknown>): string => {
-  const defects = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason) : []
-  assert.lengthOf(defects, 1, `expected a defect, got ${String(exit)}`)
-  return String(defects[0]!.defect)
-}
 
 describe("order", () => {
   it.effect("first come, first served", () =>

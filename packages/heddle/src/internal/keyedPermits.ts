@@ -271,4 +271,5 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
 }
 
 /** A loose hold of nothing is never given back: it does not keep its key in use, whose account may be another by now. */
-const isNothing = ({ loose, permits }: { readonly loose: boolean; readonly permits: number }): boolean => loose && permits === 0
+const isNothing = ({ loose, permits }: { readonly loose: boolean; readonly permits: number }): boolean =>
+  loose && permits === 0
