@@ -29,7 +29,17 @@ export interface Strategy {
   readonly mode?: Mode | undefined
   /** Begins anew, with this seed unless it has its own. */
   readonly search: (seed: number) => Search
+  /** What of it makes other runs with another seed; undefined when that is nothing. */
+  readonly seeded: () => Strategy | undefined
 }
+
+/** A strategy whose runs are others with another seed. */
+const seeded = (name: string, search: (seed: number) => Search): Strategy => {
+  const strategy: Strategy = { name, search, seeded: () => strategy }
+  return strategy
+}
+
+const none = () => undefined
 
 /**
  * Every schedule with at most `preemptions` preemptions (default: no bound): 0, 1, 2, … deviations from the default
@@ -41,17 +51,16 @@ export interface Strategy {
  */
 export const exhaustive = (options: { readonly preemptions?: number | undefined } = {}): Strategy => ({
   name: "exhaustive",
-  search: (seed) => exhaustiveSearch(options.preemptions ?? Infinity, seed)
+  search: (seed) => exhaustiveSearch(options.preemptions ?? Infinity, seed),
+  seeded: none
 })
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const random = (options: { readonly seed?: number | undefined } = {}): Strategy => ({
-  name: "random",
-  search: (seed) => randomSearch(options.seed ?? seed)
-})
+export const random = (options: { readonly seed?: number | undefined } = {}): Strategy =>
+  seeded("random", (seed) => randomSearch(options.seed ?? seed))
 
 /**
  * Priorities at random, with `depth - 1` changes at random points (default depth: 3). `Report.probability` is the
@@ -62,10 +71,7 @@ export const random = (options: { readonly seed?: number | undefined } = {}): St
  */
 export const pct = (
   options: { readonly depth?: number | undefined; readonly seed?: number | undefined } = {}
-): Strategy => ({
-  name: "pct",
-  search: (seed) => pctSearch(options.depth ?? 3, options.seed ?? seed)
-})
+): Strategy => seeded("pct", (seed) => pctSearch(options.depth ?? 3, options.seed ?? seed))
 
 /**
  * The strategies take turns, run by run. By default: `exhaustive`, `random`, `pct`.
@@ -75,7 +81,11 @@ export const pct = (
  */
 export const portfolio = (strategies: ReadonlyArray<Strategy> = [exhaustive(), random(), pct()]): Strategy => ({
   name: "portfolio",
-  search: (seed) => portfolioSearch(strategies.map((strategy) => strategy.search(seed)))
+  search: (seed) => portfolioSearch(strategies.map((strategy) => strategy.search(seed))),
+  seeded: () => {
+    const members = strategies.flatMap((strategy) => strategy.seeded() ?? [])
+    return members.length === 0 ? undefined : portfolio(members)
+  }
 })
 
 /**
@@ -89,5 +99,5 @@ export const replay = (schedule: string): Strategy => {
   if (parsed === undefined) {
     throw new Error(`${JSON.stringify(schedule)} is not a replay string; one looks like "op:0:4.1,2.2"`)
   }
-  return { name: "replay", mode: parsed.mode, search: () => replaySearch(parsed.schedule, parsed.seed) }
+  return { name: "replay", mode: parsed.mode, search: () => replaySearch(parsed.schedule, parsed.seed), seeded: none }
 }

@@ -1,26 +1,50 @@
 /**
- * `it.explore` beside `it.effect`: a test that passes when every run does.
+ * `it.explore` and `it.linearizable` beside `it.effect`: tests that pass when every run does.
  *
- * The budget is small, so that the tests of a package take seconds in all: 200 runs or 300 ms, whichever is less. When
- * a run fails the message of the test is its trace, and `EXPLORE_REPLAY=<replay string>` in the environment runs that
- * one schedule again.
+ * The budgets are small, so that the tests of a package take seconds in all: by default 200 runs or 300 ms, whichever is
+ * less, of an effect; 30 scenarios with 30 runs each of a model. When a run fails the message of the test is its trace.
+ * The environment changes what the same tests do:
+ *
+ * - `EXPLORE_REPLAY=<replay string>` runs that one schedule again. Name the test with `-t`.
+ * - `EXPLORE_RUNS=<n>`, `EXPLORE_MILLIS=<n>`: that many runs, or that long, for each test instead of its own budget.
+ * - `EXPLORE_SEED=<n>`: another seed for tests that state none.
+ * - `EXPLORE_SHARD=<i>/<k>`: this process is number i (from 0) of k that share the work: each does its part of the runs,
+ *   with seeds of its own.
  *
  * @since 0.1.0
  */
 import * as Vitest from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { TestContext } from "vitest"
 
 import * as Explorer from "./Explorer.ts"
+import { budgetOf, depthOf, type Explored, isDeep, seedFor, strategyFor } from "./internal/depth.ts"
 import * as Strategy from "./Strategy.ts"
 
 export * from "@effect/vitest"
+
+declare module "vitest" {
+  interface TaskMeta {
+    /** Of a test that explores: what it found, once it has run. */
+    explored?: Explored | "not yet"
+  }
+}
 
 /**
  * @since 0.1.0
  * @category models
  */
 export interface ExploreOptions extends Explorer.Options {
+  /** In milliseconds, for Vitest. */
+  readonly timeout?: number | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LinearizableOptions extends Explorer.LinearizableOptions {
   /** In milliseconds, for Vitest. */
   readonly timeout?: number | undefined
 }
@@ -37,50 +61,110 @@ export interface Explore {
   ): void
 }
 
-/** What a test explores without being told otherwise. */
-const defaults = { runs: 200, millis: 300 }
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Linearizable {
+  <System, State, Inputs>(
+    name: string,
+    spec: Explorer.LinearizableSpec<System, State, Inputs, Scope.Scope>,
+    options?: LinearizableOptions
+  ): void
+}
+
+type Register = (name: string, options: Vitest.TestOptions, body: (context: TestContext) => Promise<void>) => void
 
 interface Environment {
   readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> }
 }
 
-/** The schedule that the environment asks for. */
-const replayOf = (): string | undefined => {
-  const text = (globalThis as Environment).process?.env?.["EXPLORE_REPLAY"]
-  return text === undefined || text === "" ? undefined : text
+const depth = depthOf((globalThis as Environment).process?.env ?? {})
+
+/** Registers a test that tells what it explored, whether it passes or fails. */
+const test = (
+  register: Register,
+  name: string,
+  timeout: number | undefined,
+  explore: (tell: (explored: Explored) => void) => Effect.Effect<unknown, Error>
+): void => {
+  const options = { meta: { explored: "not yet" as const }, ...(timeout === undefined ? {} : { timeout }) }
+  register(name, isDeep(depth) ? { ...options, timeout: 0 } : options, ({ task }) => {
+    const begun = performance.now()
+    const tell = (explored: Explored) => {
+      task.meta.explored = { ...explored, millis: performance.now() - begun }
+    }
+    return Effect.runPromise(Effect.asVoid(explore(tell)))
+  })
 }
 
-const registerWith =
-  (register: (name: string, body: () => Promise<void>, timeout?: number) => void): Explore =>
-  (name, effect, options = {}) =>
-    register(
-      name,
-      () => {
-        const replay = replayOf()
-        const make = () => Effect.scoped(Effect.suspend(() => (typeof effect === "function" ? effect() : effect)))
-        return Effect.runPromise(
-          Explorer.check(make, {
-            ...defaults,
-            ...options,
-            ...(replay === undefined ? {} : { strategy: Strategy.replay(replay), runs: 1, shrink: false })
-          }).pipe(Effect.asVoid)
-        )
-      },
-      options.timeout
-    )
+const nothing: Explored = { runs: 0, schedules: 0, millis: 0 }
+
+const exploreWith =
+  (register: Register): Explore =>
+  (name, effect, { timeout, ...options } = {}) =>
+    test(register, name, timeout, (tell) => {
+      const make = () => Effect.scoped(Effect.suspend(() => (typeof effect === "function" ? effect() : effect)))
+      const strategy = planned(options)
+      if (strategy === undefined) return Effect.sync(() => tell(nothing))
+      const budget = budgetOf(depth, { runs: options.runs ?? 200, millis: options.millis ?? 300 })
+      const seed = seedFor(depth, options.seed)
+      const explored = Explorer.explore(make, {
+        ...options,
+        ...budget,
+        seed,
+        strategy,
+        shrink: depth.replay === undefined && options.shrink !== false
+      })
+      return Effect.flatMap(explored, (report) => {
+        const { distinctSchedules: schedules, failure, runs } = report
+        tell({ ...nothing, runs, schedules, replay: failure?.replay })
+        return failure === undefined ? Effect.void : Effect.fail(new Explorer.ExplorationFailure({ report }))
+      })
+    })
+
+/** The schedule that the environment asks for, or the part of the strategy that is this process's. */
+const planned = ({ strategy }: { readonly strategy?: Strategy.Strategy | undefined }) =>
+  depth.replay === undefined ? strategyFor(depth, strategy ?? Strategy.portfolio()) : Strategy.replay(depth.replay)
+
+const linearizableWith =
+  (register: Register): Linearizable =>
+  (name, spec, { timeout, ...options } = {}) =>
+    test(register, name, timeout, (tell): Effect.Effect<unknown, Error> => {
+      const strategy = strategyFor(depth, options.strategy ?? Strategy.portfolio())
+      if (strategy === undefined) return Effect.sync(() => tell(nothing))
+      const own = { runs: options.runs ?? 30, scenarios: options.scenarios ?? 30, millis: options.millis ?? 1000 }
+      const { runs, millis } = budgetOf(depth, { ...own, runs: own.runs * own.scenarios })
+      // as many schedules of a scenario as scenarios
+      const side = isDeep(depth) ? Math.ceil(Math.sqrt(Math.min(runs, 1_000_000))) : own.runs
+      const checked = Explorer.linearizable(spec, {
+        ...options,
+        runs: side,
+        scenarios: Math.ceil(runs / side),
+        millis,
+        seed: seedFor(depth, options.seed),
+        strategy,
+        replay: depth.replay ?? options.replay
+      })
+      return checked.pipe(
+        Effect.tap(({ histories: schedules, runs }) => Effect.sync(() => tell({ ...nothing, runs, schedules }))),
+        Effect.tapError(({ replay, runs }) => Effect.sync(() => tell({ ...nothing, runs, replay })))
+      )
+    })
 
 /**
- * `it` of `@effect/vitest`, and `it.explore`.
+ * `it` of `@effect/vitest`, with `it.explore` and `it.linearizable`.
  *
  * @since 0.1.0
  * @category testing
  */
 export const it = Object.assign(Vitest.it, {
-  explore: Object.assign(
-    registerWith((name, body, timeout) => Vitest.it(name, body, timeout)),
-    {
-      only: registerWith((name, body, timeout) => Vitest.it.only(name, body, timeout)),
-      skip: registerWith((name, body, timeout) => Vitest.it.skip(name, body, timeout))
-    }
-  )
+  explore: Object.assign(exploreWith(Vitest.it), {
+    only: exploreWith(Vitest.it.only),
+    skip: exploreWith(Vitest.it.skip)
+  }),
+  linearizable: Object.assign(linearizableWith(Vitest.it), {
+    only: linearizableWith(Vitest.it.only),
+    skip: linearizableWith(Vitest.it.skip)
+  })
 })

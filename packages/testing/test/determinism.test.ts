@@ -81,22 +81,28 @@ describe("a run is a function of its seed and its choices", () => {
     )
   })
 
-  it("of those that sleep to the same instant any may wake first, of others the earlier does", async () => {
-    const both = (a: number, b: number) =>
+  it("timers of one length fire in their order; of others that are due at one instant any may be first", async () => {
+    const both = (...sleeps: ReadonlyArray<ReadonlyArray<number>>) =>
       Effect.gen(function* () {
-        const log: Array<string> = []
-        const sleep = (name: string, millis: number) =>
+        const log: Array<number> = []
+        const lines = sleeps.map((line, index) =>
           Effect.andThen(
-            Effect.sleep(millis),
-            Effect.sync(() => log.push(name))
+            Effect.forEach(line, (millis) => Effect.sleep(millis)),
+            Effect.sync(() => log.push(index))
           )
-        yield* Effect.all([sleep("a", a), sleep("b", b)], { concurrency: 2 })
+        )
+        yield* Effect.all(lines, { concurrency: "unbounded" })
         return log.join("")
       })
-    const results = async (a: number, b: number) =>
-      (await run(Explorer.outcomes(both(a, b), { mode: "stock" }))).outcomes.map(({ result }) => result)
-    assert.deepStrictEqual(await results(5, 5), ['"ab"', '"ba"'])
-    assert.deepStrictEqual(await results(6, 5), ['"ba"'])
+    const results = async (mode: Explorer.Mode, ...sleeps: ReadonlyArray<ReadonlyArray<number>>) =>
+      (await run(Explorer.outcomes(both(...sleeps), { mode, runs: 2000 }))).outcomes.map(({ result }) => result)
+    for (const mode of ["stock", "resume"] as const) {
+      assert.deepStrictEqual(await results(mode, [5], [5]), ['"01"'])
+      assert.deepStrictEqual(await results(mode, [6], [5]), ['"10"'])
+      assert.deepStrictEqual(await results(mode, [2, 3], [5]), ['"01"', '"10"'])
+      assert.deepStrictEqual(await results(mode, [5], [2, 3], [5]), ['"012"', '"021"', '"102"'])
+    }
+    assert.deepStrictEqual(await results("op", [5], [5]), ['"01"', '"10"'])
   })
 
   it("TestClock inside has its own time", async () => {

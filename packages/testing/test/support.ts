@@ -1,33 +1,12 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Ref from "effect/Ref"
-import * as Semaphore from "effect/Semaphore"
 
-import * as Explorer from "../src/Explorer.ts"
+import { lockOrder } from "./gallery/lockOrder.ts"
+import { lostUpdate as lostUpdateExhibit } from "./gallery/lostUpdate.ts"
 
-/** Both fibers read before either writes. */
-export const lostUpdate = Effect.gen(function* () {
-  const counter = yield* Ref.make(0)
-  const increment = Effect.gen(function* () {
-    yield* Explorer.step("read")
-    const n = yield* Ref.get(counter)
-    yield* Explorer.step("write")
-    yield* Ref.set(counter, n + 1)
-  })
-  const fibers = [yield* Effect.forkChild(increment), yield* Effect.forkChild(increment)]
-  yield* Fiber.joinAll(fibers)
-  const total = yield* Ref.get(counter)
-  return yield* total === 2 ? Effect.void : Effect.die(new Error("an update was lost"))
-})
-
-export const locksInBothOrders = Effect.gen(function* () {
-  const a = yield* Semaphore.make(1)
-  const b = yield* Semaphore.make(1)
-  yield* Effect.all([a.withPermit(b.withPermit(Effect.void)), b.withPermit(a.withPermit(Effect.void))], {
-    concurrency: "unbounded"
-  })
-})
+export const lostUpdate = lostUpdateExhibit.broken
+export const locksInBothOrders = lockOrder.broken
 
 /** Fibers of straight lines of logged operations; answers the log. */
 export const lines = (...lengths: ReadonlyArray<number>) =>

@@ -1,5 +1,9 @@
+// explorations one after the other, each with the machine to itself
+/* oxlint-disable eslint/no-await-in-loop */
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Ref from "effect/Ref"
@@ -51,13 +55,20 @@ describe("verdicts", () => {
     assert.strictEqual(forEver?.verdict._tag, "Livelock")
   })
 
-  it("livelock is not called where time would end the loop", async () => {
-    const waits = Effect.gen(function* () {
-      const done = yield* Ref.make(false)
-      yield* Effect.forkChild(Effect.andThen(Effect.sleep(20), Ref.set(done, true)))
-      while (!(yield* Ref.get(done))) yield* Effect.yieldNow
-    })
-    assert.isUndefined(await verdict(waits, { runs: 3, maxSteps: 10_000 }))
+  it("livelock is not called where time would end the loop, however long it takes", async () => {
+    for (const duration of ["20 millis", "1 hour", "10000 days"] as const) {
+      const waits = Effect.gen(function* () {
+        const done = yield* Ref.make(false)
+        yield* Effect.forkChild(Effect.andThen(Effect.sleep(duration), Ref.set(done, true)))
+        while (!(yield* Ref.get(done))) yield* Effect.yieldNow
+      })
+      assert.isUndefined(await verdict(waits, { runs: 3, maxSteps: 10_000 }), `a sleep of ${duration}`)
+      const looks = Effect.gen(function* () {
+        const end = Duration.toMillis(duration)
+        while ((yield* Clock.currentTimeMillis) < end) yield* Effect.yieldNow
+      })
+      assert.isUndefined(await verdict(looks, { runs: 3, maxSteps: 10_000 }), `a look at the clock for ${duration}`)
+    }
   })
 
   it("starvation: a large request that small ones overtake", async () => {

@@ -15,17 +15,13 @@ it.explore(
   })
 )
 
-let seen = 0
-it.explore(
-  "within its budget",
-  () =>
-    Effect.gen(function* () {
-      seen++
-      yield* Effect.yieldNow
-      assert.isAtMost(seen, 30)
-    }),
-  { runs: 30 }
-)
+it.linearizable("it.linearizable compares with a model", {
+  make: Ref.make(0),
+  model: 0,
+  operations: {
+    next: { run: (ref) => Ref.getAndUpdate(ref, (n) => n + 1), respond: (n) => [n, n + 1], interrupted: "either" }
+  }
+})
 
 it.effect("it.effect is still there", () =>
   Effect.gen(function* () {

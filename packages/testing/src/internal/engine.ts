@@ -1,4 +1,3 @@
-import * as Clock from "effect/Clock"
 /**
  * Runs an effect under a scheduler and a clock that own every choice.
  *
@@ -6,6 +5,7 @@ import * as Clock from "effect/Clock"
  * `shouldYield`, so that what is not preempted costs next to nothing. One engine makes many runs, one after the other;
  * what is left of an earlier run (a fiber that a promise resumes too late) finds itself stopped at its next operation.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -13,11 +13,13 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 
+import { Choices } from "./choices.ts"
+import { type AnyFiber, FiberRecord, Fibers, nextFiberId } from "./fibers.ts"
 import type { Intervention } from "./intervention.ts"
-import { type AnyFiber, type Deviation, FiberRecord, type Mode, type PointKind } from "./model.ts"
+import type { Mode, PointKind } from "./model.ts"
 import { Observations } from "./observations.ts"
 import { Dispatcher, eligibleIn, ReadyQueue, type Task } from "./readyQueue.ts"
-import type { Point, RunFacts, Search } from "./search.ts"
+import type { RunFacts, Search } from "./search.ts"
 import { RandomStream } from "./seeded.ts"
 import { VirtualClock } from "./virtualClock.ts"
 
@@ -36,8 +38,24 @@ export interface Recorder {
   readonly steps: (record: FiberRecord, name: string) => void
 }
 
-/** Why a run cannot go on by itself. */
-export type Stop = "ended" | "quiescent" | "steps" | "starved"
+/** A fiber that gave way when nobody was ready: only what it runs inside of could go on. */
+interface GaveWay {
+  readonly record: FiberRecord
+  readonly below: FiberRecord | undefined
+  readonly steps: number
+  /** That of the task which continues it. */
+  readonly order: number
+}
+
+/** What a run is made from. */
+export interface Plan {
+  readonly search: Search
+  readonly seed: number
+  readonly intervention?: Intervention | undefined
+}
+
+/** Why a run cannot go on by itself; `asleep` where only time could move it, and that waits to be told. */
+export type Stop = "ended" | "quiescent" | "asleep" | "steps" | "starved" | "thrown"
 
 /** The run that a fiber takes part in. */
 export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddle/testing/CurrentEngine", {
@@ -47,38 +65,44 @@ export class CurrentEngine extends Context.Reference<Engine | undefined>("@heddl
 /** The first operation of a slice that a mode may preempt. */
 const firstPreemptible: Readonly<Record<Mode, number>> = { stock: Infinity, resume: Infinity, op3: 3, op: 1 }
 
-/** In fair order a fiber is preempted after so many operations, and after so many tasks a millisecond has passed. */
+/** In fair order a fiber is preempted after so many operations, and after so many tasks time passes: twice as much each time. */
 const fairOperations = 32
 const fairTasks = 64
 
-export class Engine implements Scheduler.Scheduler, Point {
+export class Engine implements Scheduler.Scheduler {
   readonly executionMode = "async" as const
   readonly options: EngineOptions
   readonly observations = new Observations()
   readonly clock: VirtualClock
   readonly random = new RandomStream(0)
-  /** Called when a fiber moves that was resumed from outside the run. */
+  /** Something has moved since `advance` came back: a fiber that was resumed from outside, or what it has scheduled. */
+  moved = false
+  /** Called when it does. */
   onOutside: (() => void) | undefined = undefined
+  /** Whether a run stops before time moves. */
+  asksFirst = false
   recorder: Recorder | undefined = undefined
 
-  kind: PointKind = "dispatch"
-  points = 0
+  readonly choices: Choices
   steps = 0
-  deviations: Array<Deviation> = []
-  /** A deviation could not be taken: the run was not what its schedule was made from. */
-  diverged = false
-  records: Array<FiberRecord> = []
+  /** What a task threw. */
+  thrown: { readonly error: unknown } | undefined = undefined
   root: Fiber.Fiber<unknown, unknown> | undefined = undefined
   current: FiberRecord | undefined = undefined
 
   private readonly ready: ReadyQueue
-  private readonly byFiber = new Map<AnyFiber, FiberRecord>()
+  private readonly fibers = new Fibers()
   private readonly firstPreemptible: number
   private readonly resumes: boolean
-  private search: Search = defaults
+  /** A fiber that is started by whoever forks it may be preempted before its first operation. */
+  private readonly startsLater: boolean
   private intervention: Intervention | undefined = undefined
   private epoch = 0
+  private stopped = false
   private order = 0
+  /** Tasks that were begun. */
+  private turns = 0
+  private tasks = 0
   private limit = 0
   private fair = false
   private fairTurns = 0
@@ -86,21 +110,32 @@ export class Engine implements Scheduler.Scheduler, Point {
   /** The task that runs; whether none of its slices has begun yet. */
   private task: Task | undefined = undefined
   private fresh = false
+  /** Timers of one length, which fire in their order. */
+  private readonly timers = new Map<number, Dispatcher>()
   private lastScheduled: Task | undefined = undefined
+  /** The number of a fiber that was made when a task was scheduled last. */
+  private newestScheduled = 0
   /** Whom the preempted fiber was preempted for. */
   private target: Task | undefined = undefined
+  private gaveWay: GaveWay | undefined = undefined
+  /** The last deviation has changed nothing. */
+  private redundant = false
 
   constructor(options: EngineOptions) {
     this.options = options
     this.ready = new ReadyQueue(eligibleIn[options.mode])
+    this.choices = new Choices(this.ready)
     this.firstPreemptible = firstPreemptible[options.mode]
     this.resumes = options.mode !== "stock"
+    this.startsLater = this.firstPreemptible === 1
     this.clock = new VirtualClock({
       running: () => this.recordOf(Fiber.getCurrent()),
-      due: ({ fiber, wake }) => {
-        const task = this.enqueue(this.makeDispatcher(), wake, 0, undefined)
-        task.fiber = fiber
-        if (fiber !== undefined) task.key = fiber.key
+      due: ({ fiber, millis, wake }) => {
+        const timers = this.timersOf(millis)
+        const task = this.enqueue(timers, wake, 0, undefined)
+        // and each of them may fire in another turn of the event loop
+        timers.open = undefined
+        if (fiber !== undefined) this.continues(task, fiber)
       },
       gone: ({ wake }) => this.ready.removeRun(wake)
     })
@@ -112,6 +147,8 @@ export class Engine implements Scheduler.Scheduler, Point {
       Context.add(Clock.Clock, this.clock),
       Context.add(Random.Random, this.random),
       Context.add(Scheduler.Scheduler, this),
+      // whoever explores may prevent yields for himself
+      Context.add(Scheduler.PreventSchedulerYield, false),
       Context.add(CurrentEngine, this)
     )
   }
@@ -120,53 +157,62 @@ export class Engine implements Scheduler.Scheduler, Point {
   start(
     fork: (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>,
     effect: Effect.Effect<unknown, unknown>,
-    plan: { readonly search: Search; readonly seed: number; readonly intervention?: Intervention | undefined }
+    plan: Plan
   ): void {
-    this.epoch++
+    this.stop()
+    this.stopped = false
     this.ready.clear()
     this.clock.reset()
+    if (this.timers.size > 0) this.timers.clear()
     this.random.reset(plan.seed)
     this.observations.reset()
-    this.byFiber.clear()
-    this.records = []
-    this.deviations = []
-    this.diverged = false
-    this.points = this.steps = this.order = this.fairTurns = 0
+    this.fibers.reset()
+    this.choices.begin(plan.search)
+    this.steps = this.tasks = this.order = this.turns = this.fairTurns = 0
     this.limit = this.options.maxSteps
-    this.fair = false
-    this.current = this.task = this.lastScheduled = this.target = this.root = undefined
-    this.search = plan.search
+    this.fair = this.redundant = false
+    this.current = this.task = this.lastScheduled = this.target = this.gaveWay = this.root = this.thrown = undefined
     this.intervention = plan.intervention
     this.intervention?.begins()
     this.fresh = true
     this.looping = true
-    try {
+    this.guard(() => {
       this.root = fork(effect)
-      this.rest()
-    } finally {
-      this.looping = false
-    }
+    })
+    this.looping = false
+  }
+
+  /** Ends a run: whoever of it is still moved from outside stops at its next operation. */
+  stop(): void {
+    this.epoch++
+    this.current = undefined
+    this.stopped = true
   }
 
   /** Runs until nothing can. */
   advance(): Stop {
+    this.rest()
     this.looping = true
+    this.moved = false
     try {
       for (;;) {
         while (this.ready.size > 0) {
-          if (this.steps > this.limit) {
+          if (this.thrown !== undefined) return "thrown"
+          if (this.steps > this.limit || ++this.tasks > this.limit) {
             if (this.fair) return "steps"
             this.fair = true
             this.target = undefined
             this.limit += this.options.maxSteps
           }
           if (this.observations.starvation !== undefined) return "starved"
-          if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(1)
+          if (this.fair && ++this.fairTurns % fairTasks === 0) this.clock.pass(2 ** (this.fairTurns / fairTasks))
           this.intervention?.betweenTasks()
           this.dispatch()
         }
+        if (this.thrown !== undefined) return "thrown"
         if (this.exit !== undefined) return "ended"
         if (this.intervention?.betweenTasks() === true) continue
+        if (this.asksFirst && this.clock.hasSleepers) return "asleep"
         if (!this.clock.advance()) return "quiescent"
       }
     } finally {
@@ -174,11 +220,33 @@ export class Engine implements Scheduler.Scheduler, Point {
     }
   }
 
+  /** Something outside has moved a fiber of the run. */
+  movesFromOutside(): void {
+    this.moved = true
+    this.onOutside?.()
+  }
+
+  /** Moves time on to when somebody wakes. */
+  passTime(): void {
+    this.clock.advance()
+  }
+
+  /** A run that was given up goes on, with as many operations as one that begins. */
+  extend(): void {
+    this.fair = false
+    this.steps = this.tasks = 0
+    this.limit = this.options.maxSteps
+  }
+
   get exit(): Exit.Exit<unknown, unknown> | undefined {
     return this.root?.pollUnsafe()
   }
+  get records(): ReadonlyArray<FiberRecord> {
+    return this.fibers.records
+  }
   get facts(): RunFacts {
-    return { points: this.points, fibers: this.records.length, schedule: this.deviations }
+    const { deviations, points } = this.choices
+    return { points, fibers: this.records.length, schedule: deviations, redundant: this.redundant }
   }
 
   /** A choice between `alternatives` values, by the strategy. */
@@ -208,14 +276,16 @@ export class Engine implements Scheduler.Scheduler, Point {
       record.skip--
       return false
     }
-    if (operation >= fiber.cache.maxOpsBeforeYield) return this.preempt(record)
+    if (operation >= fiber.cache.maxOpsBeforeYield || this.steps > this.limit) return this.preempt(record)
     const postponable = record.resumed && operation === 1 && this.resumes
     if (!postponable && operation < this.firstPreemptible) return false
     if (this.fair) return operation >= fairOperations && this.preempt(record)
-    if (postponable || record.nested) {
+    const others = this.ready.alternatives()
+    if (record.nested) {
+      // what it runs inside of goes on first, and may make others ready: who is next is another choice
       if (this.decide(2, postponable ? "resume" : "preemption") === 0) return false
+      if (others === 0) this.gaveWay = { record, below: record.below, steps: this.steps, order: this.order + 1 }
     } else {
-      const others = this.ready.alternatives()
       if (others === 0) return false
       const choice = this.decide(others + 1, "preemption")
       if (choice === 0) return false
@@ -228,10 +298,12 @@ export class Engine implements Scheduler.Scheduler, Point {
     const { epoch } = this
     return new Dispatcher(
       (dispatcher, run, priority) => {
-        // what is left of an earlier run stays where it is
-        if (epoch !== this.epoch || this.isStale(Fiber.getCurrent())) return
-        this.enqueue(dispatcher, run, priority, this.recordOf(Fiber.getCurrent()))
-        if (!this.looping) this.onOutside?.()
+        const owner = this.recordOf(Fiber.getCurrent())
+        // what is left of an earlier run stays where it is; a dispatcher that was kept serves this one
+        if (owner === undefined && (epoch !== this.epoch || this.isStale(Fiber.getCurrent()))) return
+        const task = this.enqueue(dispatcher, run, priority, owner)
+        if (this.startsLater && !task.forced) this.newestScheduled = nextFiberId()
+        if (!this.looping) this.movesFromOutside()
       },
       (dispatcher) => {
         for (let task = this.ready.firstOf(dispatcher); task !== undefined; task = this.ready.firstOf(dispatcher)) {
@@ -242,34 +314,32 @@ export class Engine implements Scheduler.Scheduler, Point {
     )
   }
 
-  keyOf(index: number): number {
-    const running = this.kind === "preemption" || this.kind === "resume"
-    if (running && index === 0) return this.current?.key ?? 0
-    return this.ready.at(running ? index - 1 : index)?.key ?? 0
-  }
-  hasYielded(index: number): boolean {
-    const running = this.kind === "preemption" || this.kind === "resume"
-    if (running && index === 0) return false
-    return this.ready.at(running ? index - 1 : index)?.yielded ?? false
-  }
   /** Whether a fiber waits for nothing but its turn. */
   isReady(record: FiberRecord): boolean {
-    return this.ready.continues(record)
+    return record.continuation !== undefined
+  }
+  /** Whether a fiber is certain to be suspended: it has run, waits for more than its turn, and stands on nobody's stack. */
+  isParked(fiber: AnyFiber): boolean {
+    const record = this.recordOf(fiber)
+    return record !== undefined && !record.ended && record.turn !== this.turns && !this.isReady(record)
   }
   recordOf(fiber: AnyFiber | undefined): FiberRecord | undefined {
     if (fiber === undefined) return undefined
-    return this.current?.fiber === fiber ? this.current : this.byFiber.get(fiber)
+    return this.current?.fiber === fiber ? this.current : this.fibers.get(fiber)
   }
 
-  /** Fibers have rising numbers, and the root is the first of its run. */
   private isStale(fiber: AnyFiber | undefined): boolean {
-    const first = this.records[0]
-    return fiber !== undefined && first !== undefined && fiber.id < first.fiber.id && fiber.cache.scheduler === this
+    return fiber !== undefined && fiber.cache.scheduler === this && this.fibers.predates(fiber)
+  }
+
+  private timersOf(millis: number): Dispatcher {
+    let timers = this.timers.get(millis)
+    if (timers === undefined) this.timers.set(millis, (timers = this.makeDispatcher()))
+    return timers
   }
 
   private enqueue(dispatcher: Dispatcher, run: () => void, priority: number, owner: FiberRecord | undefined): Task {
     const forced = owner?.forced === true
-    if (forced) owner.forced = false
     const order = ++this.order
     const task: Task = {
       run,
@@ -279,13 +349,24 @@ export class Engine implements Scheduler.Scheduler, Point {
       step: this.steps,
       order,
       doing: owner?.step,
-      fiber: forced ? owner : undefined,
-      key: forced ? owner.key : order,
+      fiber: undefined,
+      forced,
+      key: order,
       yielded: false
     }
     this.ready.add(task)
     this.lastScheduled = task
+    if (forced) {
+      owner.forced = false
+      this.continues(task, owner)
+    }
     return task
+  }
+
+  private continues(task: Task, record: FiberRecord): void {
+    task.fiber = record
+    task.key = record.key
+    record.continuation = task
   }
 
   private dispatch(): void {
@@ -296,10 +377,28 @@ export class Engine implements Scheduler.Scheduler, Point {
       task = this.ready.at(alternatives < 2 ? 0 : this.decide(alternatives, "dispatch"))!
       this.ready.begin(task)
     }
+    if (this.gaveWay !== undefined) this.noteRedundant(this.gaveWay, task)
     this.task = task
+    this.turns++
     this.fresh = true
-    task.run()
+    this.guard(task.run)
+  }
+
+  /** What Effect does not catch, such as an observer that throws, would end the process. */
+  private guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.thrown = { error }
+    }
     this.rest()
+  }
+
+  /** A fiber gave way, and is next: as if it had not, where nothing has happened since. */
+  private noteRedundant({ below, order, record, steps }: GaveWay, task: Task): void {
+    this.gaveWay = undefined
+    if (task.fiber !== record || this.order !== order || this.steps !== steps) return
+    if (below?.ended !== true) this.redundant = true
   }
 
   /** No fiber runs. */
@@ -309,24 +408,11 @@ export class Engine implements Scheduler.Scheduler, Point {
     this.fresh = false
   }
 
-  /** The strategy's choice, by default in fair order. */
   private decide(alternatives: number, kind: PointKind): number {
-    if (this.fair) return 0
-    this.kind = kind
-    const wanted = this.search.choose(alternatives, this)
-    const point = this.points++
-    if (wanted <= 0) return 0
-    if (wanted >= alternatives) {
-      this.diverged = true
-      return 0
-    }
-    this.deviations.push({ point, alternative: wanted })
-    return wanted
+    return this.fair ? 0 : this.choices.decide(alternatives, kind, this.current)
   }
 
   private preempt(record: FiberRecord): true {
-    // its next slice begins with two operations that stand where this one did
-    record.skip = 2
     record.forced = true
     this.recorder?.preempted(record)
     return true
@@ -337,43 +423,54 @@ export class Engine implements Scheduler.Scheduler, Point {
     const { current, lastScheduled: task } = this
     if (task === undefined || task.fiber !== undefined || current === undefined) return
     if (task.owner !== current || task.step !== this.steps || current.ended) return
-    task.fiber = current
-    task.key = current.key
+    this.continues(task, current)
     task.yielded = true
   }
 
   /** A fiber begins a slice (at its first operation), or goes on after another on its stack. */
   private enter(fiber: AnyFiber, operation: number): FiberRecord | undefined {
+    if (this.stopped) return undefined
     this.settle()
-    let record = this.byFiber.get(fiber)
-    const { current: below, task } = this
-    if (operation === 1 || record === undefined) {
-      if (record === undefined && this.isStale(fiber)) return undefined
-      const started = this.fresh
-      const isNew = record === undefined
-      record ??= this.register(fiber, started ? task : undefined, started ? task?.owner : parentOf(below))
-      const direct = started && (isNew || task?.fiber === record || task?.owner === record)
-      record.resumed = !isNew && !direct
-      record.nested = below !== undefined && below !== record && !below.ended
-      record.forced = false
-      // to switch away from a fiber that was switched to this instant is another choice of what to switch to
-      if (!direct) record.skip = 0
-      else if (record.skip === 0) record.skip = 1
-      if (isNew) {
-        // One that is interrupted before it has started must not yield before it ends: the task that would have started
-        // it is still in the queue, and would start it then. So a new fiber is never preempted before its first operation.
-        record.skip = 1
-        record.immediate = !started
-      } else record.immediate = false
-      this.fresh = false
-      if (!this.looping) {
-        record.outside = true
-        this.onOutside?.()
-      }
-    }
+    const known = this.fibers.get(fiber)
+    const record = operation === 1 || known === undefined ? this.beginSlice(fiber, known) : known
+    if (record === undefined) return undefined
     this.current = record
+    record.turn = this.turns
     this.recorder?.enters(record)
     return record
+  }
+
+  private beginSlice(fiber: AnyFiber, known: FiberRecord | undefined): FiberRecord | undefined {
+    if (known === undefined && this.isStale(fiber)) return undefined
+    const { current, fresh: started, task } = this
+    this.fresh = false
+    const record = known ?? this.register(fiber, started ? task : undefined, started ? task?.owner : parentOf(current))
+    const direct = started && (known === undefined || task?.fiber === record)
+    record.immediate = known === undefined && !started
+    record.resumed = known !== undefined && !direct
+    record.nested = !direct
+    record.below = current === record || current?.ended === true ? undefined : current
+    record.forced = false
+    // to switch away from a fiber that was switched to this instant is another choice of what to switch to
+    record.skip = direct ? (task?.forced === true ? 2 : 1) : record.immediate && !this.startsHere(fiber) ? 1 : 0
+    const { continuation } = record
+    record.continuation = undefined
+    if (continuation !== undefined && continuation !== task) this.ready.abandon(continuation as Task)
+    if (!this.looping) {
+      record.outside = true
+      this.movesFromOutside()
+    }
+    return record
+  }
+
+  /**
+   * Whether a fiber that was not seen before, and that no task has started, is started by whoever forked it. If not, it
+   * is interrupted before its start, and must not yield before it ends: the task that would have started it is still
+   * in the queue, and would start it then. A fork that does not start at once schedules that task right after it made
+   * the fiber.
+   */
+  private startsHere(fiber: AnyFiber): boolean {
+    return fiber.id > this.newestScheduled
   }
 
   private register(fiber: AnyFiber, task: Task | undefined, parent: FiberRecord | undefined): FiberRecord {
@@ -382,8 +479,7 @@ export class Engine implements Scheduler.Scheduler, Point {
       forkedAt: task?.order ?? this.order,
       forkedIn: task === undefined ? parent?.step : task.doing
     })
-    this.byFiber.set(fiber, record)
-    this.records.push(record)
+    this.fibers.add(record)
     return record
   }
 }
@@ -394,5 +490,3 @@ export class Engine implements Scheduler.Scheduler, Point {
  */
 const parentOf = (below: FiberRecord | undefined): FiberRecord | undefined =>
   below?.immediate === true ? below.parent : below
-
-const defaults: Search = { next: () => undefined, choose: () => 0, done: () => {} }

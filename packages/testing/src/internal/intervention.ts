@@ -1,5 +1,5 @@
 /** What is done to a run besides scheduling it. */
-import type { FiberRecord } from "./model.ts"
+import type { FiberRecord } from "./fibers.ts"
 
 export interface Intervention {
   /** A run begins, which may be the same once more. */

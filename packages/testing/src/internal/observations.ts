@@ -1,5 +1,5 @@
 /** What the program of a run tells about itself: its steps and its resources; and who is overtaken. */
-import type { FiberRecord } from "./model.ts"
+import type { FiberRecord } from "./fibers.ts"
 
 export interface Resource {
   readonly name: string

@@ -6,7 +6,7 @@
 import type * as Context from "effect/Context"
 import * as Tracer from "effect/Tracer"
 
-import type { AnyFiber } from "./model.ts"
+import type { AnyFiber } from "./fibers.ts"
 
 const key = "~effect/Effect/identifier"
 

@@ -5,9 +5,10 @@
  */
 import type { SchedulerDispatcher } from "effect/Scheduler"
 
-import type { FiberRecord, Mode } from "./model.ts"
+import type { Continuation, FiberRecord } from "./fibers.ts"
+import type { Mode } from "./model.ts"
 
-export interface Task {
+export interface Task extends Continuation {
   readonly run: () => void
   readonly priority: number
   readonly turn: Turn
@@ -17,8 +18,8 @@ export interface Task {
   readonly order: number
   /** The label of its owner when it was scheduled. */
   readonly doing: string | undefined
-  /** The fiber that it continues, where that is known beforehand. */
-  fiber: FiberRecord | undefined
+  /** The scheduler made its fiber yield: two operations from now stand where one did then. */
+  readonly forced: boolean
   key: number
   /** Its fiber yielded of its own accord. */
   yielded: boolean
@@ -27,9 +28,11 @@ export interface Task {
 /** What one dispatcher runs at its next turn. */
 class Turn {
   readonly dispatcher: Dispatcher
+  readonly run: number
   size = 0
-  constructor(dispatcher: Dispatcher) {
+  constructor(dispatcher: Dispatcher, run: number) {
     this.dispatcher = dispatcher
+    this.run = run
   }
 }
 
@@ -72,6 +75,7 @@ export class ReadyQueue {
   /** The turn that has begun and not ended; only `turns` cares. */
   private current: Turn | undefined = undefined
   private visit = 0
+  private run = 0
 
   constructor(eligibility: Eligible) {
     this.eligibility = eligibility
@@ -84,11 +88,13 @@ export class ReadyQueue {
   clear(): void {
     this.tasks.length = 0
     this.current = undefined
+    this.run++
   }
 
   /** The turn that a task joins which is scheduled on this dispatcher now. */
   turnOf(dispatcher: Dispatcher): Turn {
-    return (dispatcher.open ??= new Turn(dispatcher))
+    if (dispatcher.open?.run !== this.run) dispatcher.open = new Turn(dispatcher, this.run)
+    return dispatcher.open
   }
 
   add(task: Task): void {
@@ -160,6 +166,15 @@ export class ReadyQueue {
     return true
   }
 
+  /**
+   * A fiber was resumed in another way than by the task that would have continued it, which does nothing any more. It
+   * is taken out where that changes no order: a dispatcher has its turn even so.
+   */
+  abandon(task: Task): void {
+    task.fiber = undefined
+    if (task.forced && this.eligibility !== "turns") this.remove(task)
+  }
+
   /** Takes the task out that would call `run`, where there is one. */
   removeRun(run: () => void): void {
     const task = this.tasks.find((task) => task.run === run)
@@ -168,10 +183,5 @@ export class ReadyQueue {
 
   firstOf(dispatcher: Dispatcher): Task | undefined {
     return this.tasks.find(({ turn }) => turn.dispatcher === dispatcher)
-  }
-
-  /** Whether a fiber is waiting for nothing but its turn. */
-  continues(record: FiberRecord): boolean {
-    return this.tasks.some(({ fiber }) => fiber === record)
   }
 }

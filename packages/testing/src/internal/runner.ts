@@ -5,12 +5,13 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 
-import { Engine, type Recorder, type Stop } from "./engine.ts"
+import { Engine, type Plan, type Recorder, type Stop } from "./engine.ts"
+import { fiberNames } from "./fiberNames.ts"
 import type { Intervention } from "./intervention.ts"
-import { fiberNames, type Mode } from "./model.ts"
-import { leavesPending, waitForOutside } from "./outside.ts"
+import type { Mode } from "./model.ts"
 import type { RunFacts, Search } from "./search.ts"
 import { replaySearch } from "./strategies/replay.ts"
+import { Surroundings } from "./surroundings.ts"
 import { type NameOperation, type Verdict, verdictOf } from "./verdict.ts"
 
 export type Program = () => Effect.Effect<unknown, unknown>
@@ -38,9 +39,6 @@ export interface Budget {
 /** How long to work before the event loop has its turn. */
 const turnMillis = 10
 
-/** How often a run may be resumed from outside before it is given up. */
-const outsideResumes = 1000
-
 export class Runner {
   readonly options: RunnerOptions
   /** Fibers that were resumed by real timers or promises. */
@@ -48,13 +46,18 @@ export class Runner {
   private readonly program: Program
   private readonly base: Context.Context<never>
   private readonly engines = new Map<Mode, { readonly engine: Engine; readonly fork: Fork }>()
-  /** Once a run was seen to be dead for the whole time, others of the same program are given one turn. */
-  private patient = true
+  private readonly surroundings: Surroundings
 
   constructor(program: Program, base: Context.Context<never>, options: RunnerOptions) {
     this.program = program
     this.base = base
     this.options = options
+    this.surroundings = new Surroundings(options.outsideMillis)
+  }
+
+  /** Whether a fiber was moved from outside, in any run so far. */
+  get mixed(): boolean {
+    return this.surroundings.mixed
   }
 
   engineFor(mode: Mode): { readonly engine: Engine; readonly fork: Fork } {
@@ -79,16 +82,28 @@ export class Runner {
     return Effect.suspend(() => {
       const seed = search.next() ?? 0
       engine.recorder = trace
-      engine.start(fork, Effect.suspend(this.program), { search, seed, intervention })
-      const stop = engine.advance()
-      if (extra.patient === true) this.patient = true
-      const finished = stop === "quiescent" ? this.waitOutside(engine, fork, seed, extra) : Effect.succeed(stop)
-      return Effect.map(finished, (stop) => {
+      const stop = this.run(engine, fork, { search, seed, intervention })
+      return Effect.map(this.settle(engine, fork, stop, seed, extra), (stop) => {
         const result = this.conclude(engine, stop, seed, trace?.nameOperation)
         engine.recorder = undefined
         search.done(result.facts)
         return result
       })
+    })
+  }
+
+  /**
+   * Whether a failure stays when time waits for the event loop: where a program is moved from outside for the first
+   * time, it may have passed too soon.
+   */
+  holds(mode: Mode, failed: RunResult): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      if (this.mixed) return Effect.succeed(true)
+      this.surroundings.askAgain()
+      return Effect.map(
+        this.attempt(mode, replaySearch(failed.facts.schedule, failed.seed)),
+        ({ verdict }) => !this.mixed || verdict?._tag === failed.verdict?._tag
+      )
     })
   }
 
@@ -110,27 +125,27 @@ export class Runner {
       search.done(result.facts)
       over = each(result)
     }
-    /** Works for one turn; true when the run is at rest, and it is the event loop's turn to move it. */
-    const work = (): boolean => {
+    /** Works for one turn; answers how a run has stopped where it is the event loop's turn to move it. */
+    const work = (): Stop | undefined => {
       const start = performance.now()
       while (!over) {
         const next = runs < budget.runs && performance.now() - begun < budget.millis ? search.next() : undefined
         if (next === undefined) {
           over = true
-          return false
+          break
         }
         seed = next
-        engine.start(fork, Effect.suspend(this.program), { search, seed })
-        const stop = engine.advance()
-        if (stop === "quiescent") return true
+        const stop = this.run(engine, fork, { search, seed })
+        if (this.surroundings.isOpen(engine, stop, this.options.daemons)) return stop
         finish(stop)
-        if (performance.now() - start > turnMillis) return false
+        if (performance.now() - start > turnMillis) break
       }
-      return false
+      return undefined
     }
     return Effect.gen({ self: this }, function* () {
       for (;;) {
-        if (work()) finish(yield* this.waitOutside(engine, fork, seed))
+        const open = work()
+        if (open !== undefined) finish(yield* this.settle(engine, fork, open, seed))
         if (over) break
         yield* Effect.yieldNow
       }
@@ -138,39 +153,31 @@ export class Runner {
     })
   }
 
-  /** A run is at rest: whether something outside moves it, and if not, whether anything could. */
-  private waitOutside(
+  /** Runs as far as that goes without the event loop. */
+  private run(engine: Engine, fork: Fork, plan: Plan): Stop {
+    engine.asksFirst = this.surroundings.asksFirst
+    engine.start(fork, Effect.suspend(this.program), plan)
+    return engine.advance()
+  }
+
+  /** And then with it. */
+  private settle(
     engine: Engine,
     fork: Fork,
+    stop: Stop,
     seed: number,
     { intervention, trace }: Extra = {}
   ): Effect.Effect<Stop | "outside"> {
-    return Effect.gen({ self: this }, function* () {
-      const { outsideMillis } = this.options
-      for (let resumes = 0; resumes < outsideResumes; resumes++) {
-        const patient = this.patient && trace === undefined
-        if (yield* waitForOutside(engine, patient ? outsideMillis : 0)) {
-          const stop = engine.advance()
-          if (stop !== "quiescent") return stop
-          continue
-        }
-        // whoever was resumed by a promise once may be waiting for another
-        if (engine.records.some(({ outside }) => outside)) return "outside"
-        if (!patient) return trace?.atRest ?? "quiescent"
-        // the same once more, without a turn of the event loop: what is pending then is its own
-        const search = replaySearch(engine.deviations, seed)
-        search.next()
-        let stop: Stop = "quiescent"
-        const pending = leavesPending(() => {
-          engine.start(fork, Effect.suspend(this.program), { search, seed, intervention })
-          stop = engine.advance()
-        })
-        if (pending) return "outside"
-        if (stop === "quiescent") this.patient = false
-        return stop
-      }
-      return "outside"
-    })
+    const again = () => {
+      const search = replaySearch(engine.choices.deviations, seed)
+      search.next()
+      engine.start(fork, Effect.suspend(this.program), { search, seed, intervention })
+      engine.asksFirst = false
+      return engine.advance()
+    }
+    return this.surroundings
+      .settle(engine, stop, { daemons: this.options.daemons, again, known: trace?.atRest })
+      .pipe(Effect.onInterrupt(() => Effect.sync(() => engine.stop())))
   }
 
   private conclude(
@@ -192,7 +199,9 @@ export class Runner {
       throw new Error("maxBypass counts who is overtaken at an Explorer.step, and the program has none")
     }
     const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, nameOperation })
-    return { verdict, exit: engine.exit, seed, facts: engine.facts, diverged: engine.diverged }
+    engine.stop()
+    this.surroundings.runEnded()
+    return { verdict, exit: engine.exit, seed, facts: engine.facts, diverged: engine.choices.diverged }
   }
 }
 
@@ -209,6 +218,4 @@ export interface Trace extends Recorder {
 interface Extra {
   readonly intervention?: Intervention | undefined
   readonly trace?: Trace | undefined
-  /** Wait for what is outside as long as for the first run. */
-  readonly patient?: boolean | undefined
 }

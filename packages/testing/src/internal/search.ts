@@ -15,6 +15,8 @@ export interface RunFacts {
   readonly points: number
   readonly fibers: number
   readonly schedule: Schedule
+  /** Its last deviation changed nothing: a fiber gave way, and nobody went on. */
+  readonly redundant: boolean
 }
 
 /**

@@ -5,7 +5,8 @@
 import type * as Context from "effect/Context"
 import type * as Tracer from "effect/Tracer"
 
-import { type FiberRecord, fiberNames } from "./model.ts"
+import { byName, fiberNames } from "./fiberNames.ts"
+import type { FiberRecord } from "./fibers.ts"
 import { namingTracer } from "./operationName.ts"
 import type { Trace } from "./runner.ts"
 
@@ -67,9 +68,15 @@ export class TraceRecorder implements Trace {
 
   render(all: ReadonlyArray<FiberRecord>): string {
     const names = fiberNames(all)
-    const fibers = all.filter((record) => this.stretches.some(({ fiber }) => fiber === record))
-    fibers.sort((a, b) => names.get(a)!.localeCompare(names.get(b)!, "en", { numeric: true }))
-    const rows = shorten(this.stretches.map((stretch) => [stretch.fiber, this.describe(stretch)] as const))
+    const seen = new Set(this.stretches.map(({ fiber }) => fiber))
+    const fibers = all.filter((record) => seen.has(record))
+    fibers.sort((a, b) => byName(names.get(a)!, names.get(b)!))
+    const last = new Map(this.stretches.map((stretch) => [stretch.fiber, stretch]))
+    const rows = shorten(this.stretches, (stretch): Row => {
+      const ends = last.get(stretch.fiber) === stretch && stretch.fiber.ended
+      return [stretch.fiber, describe(stretch, ends)]
+    })
+    if (fibers.length > mostColumns) return list(rows, names)
     const natural = fibers.map((fiber) =>
       Math.max(names.get(fiber)!.length, ...rows.map(([owner, text]) => (owner === fiber ? text.length : 0)))
     )
@@ -87,25 +94,34 @@ export class TraceRecorder implements Trace {
       )
     ].join("\n")
   }
-
-  private describe(stretch: Stretch): string {
-    const { counts, fiber, operation, preempted, texts } = stretch
-    const doing = texts.length > 0 ? texts.slice(-2).join(" ") : fiber.doing === undefined ? "" : `[${fiber.doing}]`
-    const total = [...counts.values()].reduce((sum, count) => sum + count, 0)
-    const isLast = this.stretches.findLast((other) => other.fiber === fiber) === stretch
-    const end = preempted
-      ? `preempted at ${operation ?? "?"}`
-      : isLast && fiber.ended
-        ? "ends"
-        : operation === "wait"
-          ? "waits"
-          : (operation ?? "")
-    const count = total === 0 ? "" : `${total} op${total === 1 ? "" : "s"}:`
-    return [doing, count, end].filter((part) => part !== "").join(" ")
-  }
 }
 
+const describe = ({ counts, fiber, operation, preempted, texts }: Stretch, ends: boolean): string => {
+  const doing = texts.length > 0 ? texts.slice(-2).join(" ") : fiber.doing === undefined ? "" : `[${fiber.doing}]`
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0)
+  const count = total === 0 ? "" : `${total} op${total === 1 ? "" : "s"}:`
+  const end = preempted
+    ? `preempted at ${operation ?? "?"}`
+    : ends
+      ? "ends"
+      : operation === "wait"
+        ? "waits"
+        : (operation ?? "")
+  return [doing, count, end].filter((part) => part !== "").join(" ")
+}
+
+type Row = readonly [fiber: FiberRecord | undefined, text: string]
+
 const pageWidth = 100
+
+/** More fibers than these are told line by line, each with its name. */
+const mostColumns = 6
+
+const list = (rows: ReadonlyArray<Row>, names: ReadonlyMap<FiberRecord, string>): string => {
+  const width = Math.max(...rows.map(([fiber]) => (fiber === undefined ? 0 : names.get(fiber)!.length)))
+  const line = ([fiber, text]: Row) => (fiber === undefined ? text : `${names.get(fiber)!.padEnd(width)} | ${text}`)
+  return rows.map((row) => clip(line(row), pageWidth)).join("\n")
+}
 
 /** Narrows the widest columns until all fit. */
 const fit = (widths: ReadonlyArray<number>, total: number): ReadonlyArray<number> => {
@@ -117,7 +133,11 @@ const fit = (widths: ReadonlyArray<number>, total: number): ReadonlyArray<number
 const clip = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, width - 1)}…`)
 
 /** Long runs are read from both ends. */
-const shorten = (
-  rows: ReadonlyArray<readonly [FiberRecord | undefined, string]>
-): ReadonlyArray<readonly [FiberRecord | undefined, string]> =>
-  rows.length <= 60 ? rows : [...rows.slice(0, 20), [undefined, `… ${rows.length - 50} more …`], ...rows.slice(-30)]
+const shorten = (stretches: ReadonlyArray<Stretch>, toRow: (stretch: Stretch) => Row): ReadonlyArray<Row> =>
+  stretches.length <= 60
+    ? stretches.map(toRow)
+    : [
+        ...stretches.slice(0, 20).map(toRow),
+        [undefined, `… ${stretches.length - 50} more …`],
+        ...stretches.slice(-30).map(toRow)
+      ]

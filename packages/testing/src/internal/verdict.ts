@@ -3,7 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 
 import type { Engine, Stop } from "./engine.ts"
-import { type FiberRecord, fiberNames } from "./model.ts"
+import { fiberNames } from "./fiberNames.ts"
+import type { FiberRecord } from "./fibers.ts"
 
 /** A fiber that had not ended, and what is known of it. */
 interface Waiting {
@@ -53,6 +54,7 @@ export const verdictOf = (
 ): Verdict | undefined => {
   const waiting = () => waitingOf(engine, options.nameOperation ?? (() => undefined))
   const { exit, observations } = engine
+  if (engine.thrown !== undefined) return { _tag: "Failed", cause: Cause.die(engine.thrown.error) }
   if (exit !== undefined && Exit.isFailure(exit)) return { _tag: "Failed", cause: exit.cause }
   if (stop === "starved" && observations.starvation !== undefined) {
     const { fiber, overtaken, step } = observations.starvation
@@ -111,19 +113,23 @@ export const describeVerdict = (verdict: Verdict): string => {
     case "LostResource":
       return `lost resource: ${verdict.resources.map(({ lost, name }) => `${name} (${lost} not released)`).join(", ")}`
     default:
-      return lines("waiting on something outside: a real timer, socket or process is pending", verdict.waiting)
+      return lines("waiting on something outside: a real timer, promise, socket or process", verdict.waiting)
   }
 }
+
+/** So many fibers are told one by one. */
+const told = 12
 
 const lines = (head: string, waiting: ReadonlyArray<Waiting>): string =>
   [
     head,
-    ...waiting.map(({ doing, fiber, forkedBy, operation }) => {
+    ...waiting.slice(0, told).map(({ doing, fiber, forkedBy, operation }) => {
       const facts = [
         doing === undefined ? undefined : `at "${doing}"`,
         operation === undefined ? undefined : `in ${operation}`,
         forkedBy === undefined ? undefined : `forked by ${forkedBy}`
       ].filter((fact) => fact !== undefined)
       return `  ${fiber}${facts.length === 0 ? "" : ` ${facts.join(", ")}`}`
-    })
+    }),
+    ...(waiting.length > told ? [`  and ${waiting.length - told} more`] : [])
   ].join("\n")

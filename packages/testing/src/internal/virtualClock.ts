@@ -3,10 +3,12 @@ import type { Clock } from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
-import type { FiberRecord } from "./model.ts"
+import type { FiberRecord } from "./fibers.ts"
 
 export interface Sleeper {
   readonly at: number
+  /** How long it sleeps: timers of one length fire in the order in which they were set. */
+  readonly millis: number
   readonly wake: () => void
   readonly fiber: FiberRecord | undefined
 }
@@ -17,6 +19,9 @@ export interface Wakes {
   readonly due: (sleeper: Sleeper) => void
   readonly gone: (sleeper: Sleeper) => void
 }
+
+/** The last instant that a Date can hold. Time stands still there; whoever sleeps wakes even so. */
+const endOfTime = 8.64e15
 
 export class VirtualClock implements Clock {
   private now = 0
@@ -38,7 +43,8 @@ export class VirtualClock implements Clock {
     return this.now
   }
   currentTimeNanosUnsafe(): bigint {
-    return BigInt(Math.round(this.now * 1e6))
+    const millis = Math.floor(this.now)
+    return BigInt(millis) * 1_000_000n + BigInt(Math.round((this.now - millis) * 1e6))
   }
   monotonicTimeNanosUnsafe(): bigint {
     return this.currentTimeNanosUnsafe()
@@ -48,12 +54,16 @@ export class VirtualClock implements Clock {
     if (millis <= 0) return Effect.yieldNow
     if (!Number.isFinite(millis)) return Effect.never
     return Effect.callback<void>((resume) => {
-      const sleeper = { at: this.now + millis, wake: () => resume(Effect.void), fiber: this.wakes.running() }
+      const at = Math.min(this.now + millis, endOfTime)
+      const sleeper = { at, millis, wake: () => resume(Effect.void), fiber: this.wakes.running() }
       let index = this.sleepers.length
       while (index > 0 && this.sleepers[index - 1]!.at > sleeper.at) index--
       this.sleepers.splice(index, 0, sleeper)
       return Effect.sync(() => this.remove(sleeper))
     })
+  }
+  get hasSleepers(): boolean {
+    return this.sleepers.length > 0
   }
   /** Moves on to the next instant at which anybody wakes. */
   advance(): boolean {
@@ -62,9 +72,9 @@ export class VirtualClock implements Clock {
     this.moveTo(first.at)
     return true
   }
-  /** Moves on by so much, and wakes those whose time has come. */
+  /** Moves on by so much, or to the next instant at which anybody wakes. */
   pass(millis: number): void {
-    this.moveTo(this.now + millis)
+    this.moveTo(Math.min(this.now + millis, this.sleepers[0]?.at ?? endOfTime))
   }
   private moveTo(time: number): void {
     this.now = time

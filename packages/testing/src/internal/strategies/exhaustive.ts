@@ -3,7 +3,7 @@
  * fewest. Where a fiber stops by itself, which one is next is no preemption, and not bounded.
  *
  * A schedule with one deviation more is one that was run, and a deviation at a later point than its last: no schedule
- * is run twice. What waits to be run is kept as the runs that it is made from, a byte for each of their points.
+ * is run twice, and none is taken further whose last deviation changed nothing. What waits to be run is kept as the runs that it is made from, a byte for each of their points.
  */
 import type { Deviation, Schedule } from "../model.ts"
 import type { Search } from "../search.ts"
@@ -84,8 +84,8 @@ export const exhaustiveSearch = (bound: number, seed: number): Search => {
       }
       return 0
     },
-    done: () => {
-      if (seen.length === 0) return
+    done: ({ redundant }) => {
+      if (seen.length === 0 || redundant) return
       if (preemptions >= bound && seen.every((alternatives) => alternatives < 0)) {
         cut = true
         return

@@ -1,0 +1,302 @@
+/** Comparison of concurrent histories with a sequential model. */
+import * as Arbitrary from "effect/Arbitrary"
+import type * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+
+import { portfolio, type Strategy } from "../Strategy.ts"
+import { diagnose } from "./diagnose.ts"
+import { CurrentEngine } from "./engine.ts"
+import { type Call, History } from "./linearizability/history.ts"
+import type { Operation, Operations } from "./linearizability/model.ts"
+import { describeHistory, describeScenario, describeUnexplained, nameOf } from "./linearizability/report.ts"
+import { type Cell, type Scenario, scenarios } from "./linearizability/scenario.ts"
+import { explain, type Unexplained } from "./linearizability/search.ts"
+import type { Mode } from "./model.ts"
+import { parseReplay, type Replay } from "./replayString.ts"
+import { Runner, type RunResult } from "./runner.ts"
+import type { Search } from "./search.ts"
+import { replaySearch } from "./strategies/replay.ts"
+import type { Verdict } from "./verdict.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LinearizableSpec<System, State, Inputs, R> {
+  /** Makes the real thing, anew in every run. What it requires the operations may use too. */
+  readonly make: Effect.Effect<System, unknown, R>
+  /** The state of the model at the beginning: a value, which nobody changes. */
+  readonly model: State
+  readonly operations: { readonly [Name in keyof Inputs]: Operation<System, State, Inputs[Name], R> }
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LinearizableOptions {
+  /** Default: 3. */
+  readonly fibers?: number | undefined
+  /** Operations of one fiber, at most. Default: 3. */
+  readonly perFiber?: number | undefined
+  /** How many scenarios are generated. Default: 50. */
+  readonly scenarios?: number | undefined
+  /** Schedules of each scenario. Default: 50. */
+  readonly runs?: number | undefined
+  /** No scenario is begun after so many milliseconds. Default: no limit. */
+  readonly millis?: number | undefined
+  /** Whether the interruption of another fiber is one of the operations. Default: true. */
+  readonly interruption?: boolean | undefined
+  /** Default: `op`. */
+  readonly mode?: Mode | undefined
+  /** Default: `Strategy.portfolio()`. */
+  readonly strategy?: Strategy | undefined
+  /** Default: 0. */
+  readonly seed?: number | undefined
+  /** Run one scenario with one schedule again: what `LinearizabilityFailure.replay` says. */
+  readonly replay?: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface LinearizableReport {
+  readonly scenarios: number
+  readonly runs: number
+  /** Different histories, each of which the model explains. */
+  readonly histories: number
+}
+
+/**
+ * A history that no order of its operations explains, or a run that did not end well. The message has the scenario, the
+ * history, the nearest explanation and the trace.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LinearizabilityFailure extends Data.TaggedError("LinearizabilityFailure")<{
+  readonly message: string
+  readonly runs: number
+  readonly replay: string
+}> {}
+
+/** Longer than anything that an operation waits for: who sleeps so long wakes when nothing else moves. */
+const untilAtRest = Effect.sleep(Duration.days(365_000))
+
+/** Begins every message of a history that nothing explains, so that shrinking stays with them. */
+const unexplainedMessage = "not linearizable: no order of the operations explains their answers"
+
+const currentEngine = Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(CurrentEngine)!))
+
+type FailedRun = RunResult & { readonly verdict: Verdict }
+
+interface Ran {
+  readonly history: History
+  readonly unexplained: Unexplained
+}
+
+/**
+ * Checks that operations which run at once answer as if each had happened at one instant between its call and its end,
+ * in an order that the model allows: generates short scenarios (a few operations for each of a few fibers, the
+ * interruption of another fiber among them), runs each under many schedules, and looks for that order in every history.
+ * What still waits when nothing moves any more must have to wait in the model too, so lost wake-ups are found.
+ *
+ * An operation that can wait is a request and a follow-up. The request is made when its fiber is seen to wait, so what
+ * the model says of the order of a line is checked.
+ *
+ * A failing scenario is made smaller before its schedule is.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Ref from "effect/Ref"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ *
+ * const counter = (increment: (ref: Ref.Ref<number>) => Effect.Effect<number>) =>
+ *   Explorer.linearizable({
+ *     make: Ref.make(0),
+ *     model: 0,
+ *     operations: {
+ *       increment: { run: increment, respond: (n) => [n + 1, n + 1], interrupted: "either" },
+ *       get: { run: Ref.get, respond: (n) => [n, n] }
+ *     }
+ *   })
+ *
+ * const atomic = counter((ref) => Ref.updateAndGet(ref, (n) => n + 1))
+ * const torn = counter((ref) => Effect.flatMap(Ref.get(ref), (n) => Effect.as(Ref.set(ref, n + 1), n + 1)))
+ *
+ * const { histories } = await Effect.runPromise(atomic)
+ * histories > 10 // => true
+ * const { message } = await Effect.runPromise(Effect.flip(torn))
+ * message.split("\n")[0] // => "not linearizable: no order of the operations explains their answers"
+ * ```
+ *
+ * @since 0.1.0
+ * @category exploring
+ */
+export const linearizable = <System, State, Inputs, R = never>(
+  spec: LinearizableSpec<System, State, Inputs, R>,
+  options: LinearizableOptions = {}
+): Effect.Effect<LinearizableReport, LinearizabilityFailure, Exclude<R, Scope.Scope>> =>
+  Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) => {
+    const operations: Operations = spec.operations
+    const shape = {
+      operations,
+      fibers: positive("fibers", options.fibers ?? 3),
+      perFiber: positive("perFiber", options.perFiber ?? 3),
+      interruption: options.interruption ?? true
+    }
+    const perScenario = positive("runs", options.runs ?? 50)
+    const count = positive("scenarios", options.scenarios ?? 50)
+    const millis = options.millis ?? Infinity
+    const strategy = options.strategy ?? portfolio()
+    const mode = strategy.mode ?? options.mode ?? "op"
+    const seed = options.seed ?? 0
+    const explained = new Set<string>()
+    let current: Scenario = []
+    let last: Ran | undefined
+    const lastUnexplained = () => last
+    let runs = 0
+
+    const program = Effect.gen(function* () {
+      const scenario = current
+      const system = yield* spec.make
+      const engine = yield* currentEngine
+      const fibers: Array<Fiber.Fiber<void, unknown>> = []
+      const history = new History((fiber) => engine.isParked(fibers[fiber]!))
+
+      const step = (fiber: number, cell: Cell): Effect.Effect<unknown, unknown, R> => {
+        return Effect.withFiber((self) => {
+          // who went on because another was interrupted in the end
+          if (history.closed) return Effect.void
+          engine.reachStep(self, nameOf(cell))
+          if (cell._tag === "Interrupt") {
+            const other = fibers[cell.fiber]
+            return other === undefined ? Effect.void : Fiber.interrupt(other)
+          }
+          // the finalizer stands around the call: what has begun ends
+          let call: Call | undefined
+          const begin = Effect.suspend(() => {
+            call = history.call(fiber, cell.name, cell.input)
+            return operations[cell.name]!.run(system, cell.input)
+          })
+          return Effect.onExitPrimitive(begin, (exit) => {
+            if (call !== undefined) history.end(call, exit)
+            return undefined
+          })
+        })
+      }
+      for (const [fiber, cells] of scenario.entries()) {
+        fibers.push(yield* Effect.forkChild(Effect.forEach(cells, (cell) => step(fiber, cell), { discard: true })))
+      }
+      yield* untilAtRest
+      history.close()
+      for (const fiber of fibers) {
+        const exit = fiber.pollUnsafe() ?? (yield* Effect.as(Fiber.interrupt(fiber), Exit.void))
+        if (Exit.isFailure(exit) && !Exit.hasInterrupts(exit)) return yield* exit
+      }
+      const key = describeHistory(history.calls)
+      if (explained.has(key)) return undefined
+      const unexplained = explain(operations, spec.model, history.calls)
+      if (unexplained !== undefined) {
+        last = { history, unexplained }
+        return yield* Effect.die(new Error(unexplainedMessage))
+      }
+      explained.add(key)
+      return undefined
+    })
+
+    // the context of the caller has what the program requires
+    const runner = new Runner(() => Effect.scoped(program) as Effect.Effect<unknown, unknown>, context, {
+      maxSteps: 20_000,
+      maxBypass: undefined,
+      daemons: "forbid",
+      outsideMillis: 50
+    })
+
+    /** The first run of a scenario that goes wrong. */
+    const failing = Effect.fnUntraced(function* (scenario: Scenario, search: Search) {
+      current = scenario
+      let failed: FailedRun | undefined
+      const spent = yield* runner.explore(mode, search, { runs: perScenario, millis: Infinity }, (result) => {
+        if (result.verdict !== undefined) failed = { ...result, verdict: result.verdict }
+        return failed !== undefined
+      })
+      runs += spent.runs
+      return failed
+    })
+
+    const fail = Effect.fnUntraced(function* (scenario: Scenario, token: string, search: Search, small: boolean) {
+      const failed = yield* failing(scenario, search)
+      if (failed === undefined) return
+      last = undefined
+      const { replay, trace } = yield* diagnose(runner, mode, failed, runs, small)
+      const ran = lastUnexplained()
+      const text = `${token} ${replay}`
+      const [reason = "", ...rest] = trace.split("\n")
+      const message = [
+        ran === undefined ? reason : unexplainedMessage,
+        "",
+        describeScenario(scenario),
+        ...(ran === undefined
+          ? []
+          : ["", describeHistory(ran.history.calls), "", describeUnexplained(ran.unexplained)]),
+        ...rest.slice(0, -1),
+        `replay: ${text}`
+      ]
+      return yield* new LinearizabilityFailure({ message: message.join("\n"), runs, replay: text })
+    })
+
+    const check = (batch: Arbitrary.CheckOptions, property: (scenario: Scenario) => boolean | Effect.Effect<boolean>) =>
+      Arbitrary.checkEffect(scenarios(shape), property, { maxShrinks: 500, ...batch })
+
+    if (options.replay !== undefined) {
+      const { replay, token } = parse(options.replay)
+      return Effect.gen(function* () {
+        // whatever it is, it is the scenario that failed
+        const found = yield* check({ replay: token }, () => false)
+        if (found._tag !== "Falsified")
+          return yield* Effect.die(new Error(`no scenario has this replay string: ${token}`))
+        yield* fail(found.shrunkInput, token, replaySearch(replay.schedule, replay.seed), false)
+        return { scenarios: 1, runs, histories: explained.size }
+      })
+    }
+    return Effect.gen(function* () {
+      const begun = performance.now()
+      let done = 0
+      while (done < count && performance.now() - begun < millis) {
+        const batch = { runs: Math.min(count - done, batchSize), seed: `${seed}.${done / batchSize}` }
+        const found = yield* check(batch, (scenario) =>
+          Effect.map(failing(scenario, strategy.search(seed)), (failed) => failed === undefined)
+        )
+        if (found._tag === "Falsified") yield* fail(found.shrunkInput, found.replay, strategy.search(seed), true)
+        if (found._tag === "Exhausted") return yield* Effect.die(new Error("the schemas generate next to nothing"))
+        done += batch.runs
+      }
+      return { scenarios: done, runs, histories: explained.size }
+    })
+  })
+
+/** Scenarios grow over a batch, from a few short ones to the full size. */
+const batchSize = 50
+
+/** `<token of the scenario> <schedule>`. */
+const parse = (text: string): { readonly token: string; readonly replay: Replay } => {
+  const at = text.lastIndexOf(" ")
+  const replay = parseReplay(text.slice(at + 1))
+  if (at < 0 || replay === undefined) {
+    throw new Error(`${JSON.stringify(text)} is not a replay string of linearizable`)
+  }
+  return { replay, token: text.slice(0, at) }
+}
+
+const positive = (name: string, value: number): number => {
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new Error(`${name} has to be a positive integer, and is ${value}`)
+}

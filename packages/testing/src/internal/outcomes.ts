@@ -1,0 +1,81 @@
+/** Which results can be reached. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+import { exhaustive } from "../Strategy.ts"
+import { formatReplay } from "./replayString.ts"
+import { type Make, type Options, session } from "./session.ts"
+import { describeVerdict, reasonOf } from "./verdict.ts"
+
+/**
+ * One result that was reached.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Outcome {
+  readonly result: string
+  readonly count: number
+  /** The schedule of the first run that had it. */
+  readonly replay: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Outcomes {
+  /** Sorted by result. */
+  readonly outcomes: ReadonlyArray<Outcome>
+  /** There are no others: every schedule was run that the strategy is about. */
+  readonly exhausted: boolean
+  readonly runs: number
+}
+
+/**
+ * The results that can be reached, with how often each was. A run that does not end well has its verdict as result.
+ * Explores exhaustively by default, with at most 20,000 runs.
+ *
+ * @since 0.1.0
+ * @category exploring
+ */
+export const outcomes = <A, E, R>(
+  make: Make<A, E, R>,
+  options: Options & {
+    /** How a result is written. Default: as JSON. */
+    readonly render?: ((exit: Exit.Exit<A, E>) => string) | undefined
+  } = {}
+): Effect.Effect<Outcomes, never, R> =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.gen(function* () {
+      const { budget, mode, runner, seed, strategy } = session(make, context, options, {
+        runs: 20_000,
+        strategy: exhaustive()
+      })
+      const search = strategy.search(seed)
+      const found = new Map<string, { count: number; readonly replay: string }>()
+      const render = options.render ?? renderExit
+      const { runs } = yield* runner.explore(mode, search, budget, ({ exit, facts, seed, verdict }) => {
+        const ended = exit !== undefined && (verdict === undefined || verdict._tag === "Failed")
+        // the exit of the program is an exit of its types
+        const result = ended ? render(exit as Exit.Exit<A, E>) : describeVerdict(verdict!).split(":")[0]!
+        const known = found.get(result)
+        if (known !== undefined) known.count++
+        else {
+          const replay = formatReplay({ mode, seed, schedule: facts.schedule, extra: undefined })
+          found.set(result, { count: 1, replay })
+        }
+        return false
+      })
+      const all = Array.from(found, ([result, { count, replay }]) => ({ result, count, replay }))
+      return {
+        outcomes: all.toSorted((a, b) => (a.result < b.result ? -1 : 1)),
+        exhausted: search.exhausted?.() === true,
+        runs
+      }
+    })
+  )
+
+const renderExit = (exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isSuccess(exit) ? (JSON.stringify(exit.value) ?? "undefined") : reasonOf(exit.cause)

@@ -1,0 +1,257 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+
+import * as Explorer from "../src/Explorer.ts"
+import { run } from "./support.ts"
+
+const small = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2 }))
+
+interface Line {
+  readonly free: number
+  readonly line: ReadonlyArray<{ readonly id: number; readonly permits: number }>
+}
+
+/** Effect's semaphore as if it were first come, first served, which it is not. */
+const inOrder = (options?: Explorer.LinearizableOptions) =>
+  Explorer.linearizable(
+    {
+      make: Semaphore.make(2),
+      model: { free: 2, line: [] } as Line,
+      operations: {
+        take: {
+          input: small,
+          run: (semaphore, permits) => Effect.asVoid(semaphore.take(permits)),
+          request: ({ free, line }, permits, id) => ({ free, line: [...line, { id, permits }] }),
+          respond: ({ free, line: [head, ...line] }, permits, id) =>
+            head?.id === id && permits <= free ? [undefined, { free: free - permits, line }] : undefined,
+          cancel: ({ free, line }, _, id) => ({ free, line: line.filter((waiter) => waiter.id !== id) })
+        },
+        release: {
+          input: small,
+          run: (semaphore, permits) => Effect.asVoid(semaphore.release(permits)),
+          respond: ({ free, line }, permits) => [undefined, { free: free + permits, line }],
+          interrupted: "either"
+        }
+      }
+    },
+    options
+  )
+
+interface Counting {
+  readonly take: (permits: number) => Effect.Effect<unknown>
+  readonly release: (permits: number) => Effect.Effect<unknown>
+}
+
+/** The same as what it is: whoever fits may go. */
+const firstFit = (
+  semaphore: Effect.Effect<Counting>,
+  options: Explorer.LinearizableOptions = { interruption: false }
+) =>
+  Explorer.linearizable(
+    {
+      make: semaphore,
+      model: 2,
+      operations: {
+        take: {
+          input: small,
+          run: (semaphore, permits) => Effect.asVoid(semaphore.take(permits)),
+          respond: (free, permits) => (permits <= free ? [undefined, free - permits] : undefined)
+        },
+        release: {
+          input: small,
+          run: (semaphore, permits) => Effect.asVoid(semaphore.release(permits)),
+          respond: (free, permits) => [undefined, free + permits],
+          interrupted: "either"
+        }
+      }
+    },
+    options
+  )
+
+describe("linearizable", () => {
+  it("explains what is atomic", async () => {
+    const { histories, runs } = await run(
+      Explorer.linearizable({
+        make: Ref.make(0),
+        model: 0,
+        operations: {
+          add: {
+            input: Schema.Int,
+            run: (ref, n) => Ref.updateAndGet(ref, (m) => m + n),
+            respond: (total, n) => [total + n, total + n],
+            interrupted: "either"
+          },
+          get: { run: Ref.get, respond: (total) => [total, total] }
+        }
+      })
+    )
+    assert.isAbove(histories, 100)
+    assert.isAbove(runs, 500)
+  })
+
+  it("finds what is not, in the smallest scenario, and replays it", async () => {
+    const torn = (options?: Explorer.LinearizableOptions) =>
+      Explorer.linearizable(
+        {
+          make: Ref.make(0),
+          model: 0,
+          operations: {
+            increment: {
+              run: (ref: Ref.Ref<number>) => Effect.flatMap(Ref.get(ref), (n) => Effect.as(Ref.set(ref, n + 1), n + 1)),
+              respond: (n: number) => [n + 1, n + 1],
+              interrupted: "either"
+            },
+            get: { run: Ref.get, respond: (n) => [n, n] }
+          }
+        },
+        options
+      )
+    const { message, replay } = await run(Effect.flip(torn()))
+    assert.strictEqual(
+      message.split("\n\n").slice(0, 4).join("\n\n"),
+      `not linearizable: no order of the operations explains their answers
+
+root.1: increment()
+root.2: increment()
+
+  root.1: increment() begins
+  root.2: increment() begins
+  root.2: increment() answers 1
+  root.1: increment() answers 1
+
+The longest order that fits: increment(). After it:
+  increment() of root.2 answers 1, where the model answers 2`
+    )
+    assert.include(message, `replay: ${replay}`)
+    const again = await run(Effect.flip(torn({ replay })))
+    assert.strictEqual(again.replay, replay)
+    assert.deepStrictEqual(again.message.split("\n\n").slice(0, 5), message.split("\n\n").slice(0, 5))
+  })
+
+  it("checks the order of a line: Effect's semaphore is not first come, first served", async () => {
+    const { message } = await run(Effect.flip(inOrder({ interruption: false })))
+    assert.match(message, /take\(1\) of root\.\d ends, where the model waits/)
+  })
+
+  it("and is what it says it is", async () => {
+    const { histories } = await run(firstFit(Semaphore.make(2)))
+    assert.isAbove(histories, 100)
+  })
+
+  it("finds a lost wake-up", async () => {
+    const forgetful = Effect.sync(() => {
+      let free = 2
+      const waiting: Array<() => void> = []
+      const take = (permits: number): Effect.Effect<void> =>
+        Effect.suspend(() => {
+          if (permits <= free) {
+            free -= permits
+            return Effect.void
+          }
+          return Effect.andThen(
+            Effect.callback<void>((resume) => void waiting.push(() => resume(Effect.void))),
+            Effect.suspend(() => take(permits))
+          )
+        })
+      // wakes one, who may not fit
+      const release = (permits: number) =>
+        Effect.sync(() => {
+          free += permits
+          waiting.shift()?.()
+          return free
+        })
+      return { take, release }
+    })
+    const { message } = await run(Effect.flip(firstFit(forgetful)))
+    assert.match(message, /take\(\d\) of root\.\d waits for ever, where the model ends/)
+  })
+
+  it("finds what an interrupted operation keeps", async () => {
+    const { message } = await run(Effect.flip(firstFit(Semaphore.make(2), {})))
+    assert.match(message, /take\(\d\) is interrupted/)
+    assert.match(message, /take\(\d\) of root\.\d waits for ever, where the model ends/)
+  })
+
+  it("a queue of Effect: elements leave in the order in which they came", async () => {
+    const { histories } = await run(
+      Explorer.linearizable(
+        {
+          make: Queue.unbounded<number>(),
+          model: [] as ReadonlyArray<number>,
+          operations: {
+            offer: {
+              input: small,
+              run: (queue, n) => Queue.offer(queue, n),
+              respond: (elements, n) => [true, [...elements, n]],
+              interrupted: "either"
+            },
+            take: {
+              run: (queue) => Queue.take(queue),
+              respond: ([first, ...rest]) => (first === undefined ? undefined : [first, rest])
+            },
+            poll: {
+              run: (queue) => Queue.poll(queue),
+              respond: ([first, ...rest]) => (first === undefined ? [Option.none(), []] : [Option.some(first), rest])
+            }
+          }
+        },
+        { interruption: false }
+      )
+    )
+    assert.isAbove(histories, 100)
+  })
+
+  it("a Deferred: the first to complete it decides", async () => {
+    const { histories } = await run(
+      Explorer.linearizable({
+        make: Deferred.make<number>(),
+        model: Option.none<number>(),
+        operations: {
+          succeed: {
+            input: small,
+            run: (deferred, n) => Deferred.succeed(deferred, n),
+            respond: (value, n) => (Option.isSome(value) ? [false, value] : [true, Option.some(n)]),
+            interrupted: "either"
+          },
+          await: {
+            run: (deferred) => Deferred.await(deferred),
+            respond: (value) => (Option.isSome(value) ? [value.value, value] : undefined)
+          }
+        }
+      })
+    )
+    assert.isAbove(histories, 100)
+  })
+
+  it("what goes on only because others are interrupted in the end is no part of the history", async () => {
+    const scenario = {
+      make: Semaphore.make(1),
+      model: 1,
+      operations: {
+        take: {
+          run: (semaphore: Semaphore.Semaphore) => semaphore.withPermit(Effect.never),
+          respond: (): undefined => undefined
+        },
+        look: { run: () => Effect.void, respond: (n: number) => [undefined, n] as const }
+      }
+    }
+    const { histories } = await run(Explorer.linearizable(scenario, { interruption: false }))
+    assert.isAbove(histories, 10)
+  })
+
+  it("an operation that dies is no answer", async () => {
+    const dies = Explorer.linearizable({
+      make: Effect.succeed("it"),
+      model: 0,
+      operations: { break: { run: () => Effect.die(new Error("broken")), respond: (n) => [undefined, n] } }
+    })
+    const { message } = await run(Effect.flip(dies))
+    assert.include(message, "failed: Error: broken")
+  })
+})

@@ -1,0 +1,71 @@
+/**
+ * `pnpm sabotage [words]`: breaks the code on purpose, one line at a time, and shows that the explorer notices.
+ *
+ * A sabotage is a patch in `packages/<package>/test/sabotage/<Module>/`, against the package's folder. Each is applied
+ * to a copy of the package below its `build`, where the module's tests under the explorer run: `<Module>.explore`,
+ * `.linearizable` and `.interruption.test.ts`. It fails when one of them is not caught, by a failure with a schedule
+ * that can be replayed.
+ */
+import { execFileSync } from "node:child_process"
+import { cpSync, globSync, rmSync } from "node:fs"
+import { basename, dirname, join, relative } from "node:path"
+
+import { createVitest } from "vitest/node"
+
+const root = join(import.meta.dirname, "..")
+const words = process.argv.slice(2)
+
+const sabotages = globSync("packages/*/test/sabotage/*/*.patch", { cwd: root })
+  .filter((patch) => words.length === 0 || words.some((word) => patch.includes(word)))
+  .toSorted()
+  .map((patch) => {
+    const module = basename(dirname(patch))
+    const home = patch.split("/").slice(0, 2).join("/")
+    const copy = join(home, "build/sabotage", basename(patch, ".patch"))
+    return { patch, module, home, copy }
+  })
+
+const tests = "{explore,linearizable,interruption}"
+
+const prepare = ({ copy, home, patch }: (typeof sabotages)[number]): void => {
+  rmSync(join(root, copy), { force: true, recursive: true })
+  for (const folder of ["src", "test"]) cpSync(join(root, home, folder), join(root, copy, folder), { recursive: true })
+  execFileSync("git", ["apply", `--directory=${copy}`, patch], { cwd: root, stdio: "inherit" })
+}
+
+const run = async (): Promise<boolean> => {
+  const vitest = await createVitest("test", {
+    root,
+    config: false,
+    watch: false,
+    reporters: [{}],
+    coverage: { enabled: false },
+    testTimeout: 60_000,
+    include: sabotages.map(({ copy, module }) => `${copy}/test/${module}.${tests}.test.ts`)
+  })
+  try {
+    const { testModules, unhandledErrors } = await vitest.start()
+    let good = unhandledErrors.length === 0
+    for (const { copy, patch } of sabotages) {
+      const own = testModules.filter(({ moduleId }) => relative(root, moduleId).startsWith(`${copy}/`))
+      const caught = own
+        .flatMap((module) => [...module.children.allTests("failed")])
+        .map((test) => ({ name: test.fullName, message: test.result().errors?.[0]?.message ?? "" }))
+        .find(({ message }) => message.includes("replay: "))
+      good &&= caught !== undefined
+      const verdict =
+        caught === undefined ? "NOT CAUGHT" : `caught by "${caught.name}": ${caught.message.split("\n")[0]}`
+      process.stdout.write(`${patch}\n  ${verdict}\n`)
+    }
+    return good
+  } finally {
+    await vitest.close()
+  }
+}
+
+try {
+  for (const sabotage of sabotages) prepare(sabotage)
+  if (sabotages.length === 0 || !(await run())) process.exitCode = 1
+} finally {
+  for (const { copy } of sabotages) rmSync(join(root, copy), { force: true, recursive: true })
+}
