@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 import { checkCount, checkDuration, checkPositive, describe } from "./defect.ts"
-import { type Ask, Permits } from "./permits.ts"
+import { type Ask, Permits, type RequestOptions } from "./permits.ts"
 import type { AnyEffect } from "./turnstile.ts"
 
 const overflows = ["fail", "dropOldest", "dropLowestPriority"] as const
@@ -67,6 +67,12 @@ export class BoundedPermits extends Permits {
 
   stats() {
     return { ...this.counts(), closed: this.closed !== undefined, ...this.parties() }
+  }
+
+  override takeIfAvailable(permits: number, options: RequestOptions | undefined): AnyEffect {
+    const ask = this.asking("takeIfAvailable", permits, options)
+    const no = Effect.suspend(() => this.closed ?? Effect.succeed(false))
+    return Effect.suspend(() => this.takeOrElse(ask(true), true, no))
   }
 
   /** Those who hold go on. */

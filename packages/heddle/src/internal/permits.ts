@@ -108,7 +108,7 @@ export abstract class Permits extends Turnstile<Ask> {
     return new Ask(loose)
   }
 
-  private asking(operation: string, permits: number, options: Options): (loose: boolean) => Ask {
+  protected asking(operation: string, permits: number, options: Options): (loose: boolean) => Ask {
     return (loose) => {
       const request = new Ask(loose)
       request.priority = this.check(operation, permits, options)

@@ -67,8 +67,8 @@ export class Guard<R extends Request<R>> {
 
 const keptGuards = 256
 
-/** Thrown by a take that has to wait, caught by the wait: see `Turnstile.take`. */
-const mustWait = { mustWait: true }
+/** Thrown by a take, caught by what is done instead: see `Turnstile.takeOrElse`. */
+const noRoom = { noRoom: true }
 
 export abstract class Turnstile<R extends Request<R>> extends Inspectable.Class {
   readonly kind: string
@@ -208,29 +208,33 @@ export abstract class Turnstile<R extends Request<R>> extends Inspectable.Class 
     })
   }
 
-  /**
-   * Takes without installing a release. Inside a mask, `restore(take)` must not lose permits to an interruption, so there
-   * may be no operation between the taking and the caller's next step, where a fiber could be preempted and interrupted.
-   * `sync`, and a `callback` that was parked, hand their value straight to the caller; a `suspend` that takes and returns
-   * has such a gap, and so has a `callback` that resumes as it is registered.
-   * Between `suspend` and `sync` others may take the room: then, and only then, the throw leads to the wait.
-   */
   protected takeLoose(ask: (loose: boolean) => R): AnyEffect {
     return Effect.suspend(() => {
       const request = ask(true)
-      const wait = this.wait(request)
-      if (!this.isAvailable(request)) return wait
-      const takeOrThrow = Effect.sync(() => {
-        if (!this.takeNow(request)) throw mustWait
-      })
-      return Effect.catchCause(takeOrThrow, (cause) =>
-        Cause.squash(cause) === mustWait ? wait : Effect.failCause(cause)
-      )
+      return this.takeOrElse(request, undefined, this.wait(request))
     })
   }
 
   protected takeLooseIfAvailable(ask: (loose: boolean) => R): AnyEffect {
-    return Effect.suspend(() => this.closed ?? Effect.sync(() => this.takeNow(ask(true))))
+    return Effect.sync(() => this.takeNow(ask(true)))
+  }
+
+  /**
+   * Takes without installing a release, and gives the value, or does something else. Inside a mask, `restore(take)` must
+   * not lose permits to an interruption, so there may be no operation between the taking and the caller's next step, where a
+   * fiber could be preempted and interrupted. `sync`, and a `callback` that was parked, hand their value straight to the
+   * caller; a `suspend` that takes and returns has such a gap, and so has a `callback` that resumes as it is registered.
+   * Between this call and the `sync` others may take the room: then, and only then, the throw leads to the other way.
+   */
+  protected takeOrElse(request: R, value: unknown, otherwise: AnyEffect): AnyEffect {
+    if (!this.isAvailable(request)) return otherwise
+    const takeOrThrow = Effect.sync(() => {
+      if (!this.takeNow(request)) throw noRoom
+      return value
+    })
+    return Effect.catchCause(takeOrThrow, (cause) =>
+      Cause.squash(cause) === noRoom ? otherwise : Effect.failCause(cause)
+    )
   }
 
   protected takeForScope(ask: (loose: boolean) => R): AnyEffect {
