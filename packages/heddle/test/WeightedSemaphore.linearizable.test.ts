@@ -90,6 +90,8 @@ describe("WeightedSemaphore is linearizable", () => {
     readonly line: ReadonlyArray<Waiter>
   }
 
+  const empty: Prioritised = { taken: 0, tickets: 0, line: [] }
+
   const goesBefore = (a: Pick<Waiter, "key" | "priority">, b: Pick<Waiter, "key" | "priority">) =>
     a.key === b.key ? a.priority > b.priority : a.key < b.key
   const first = ({ line }: Prioritised) =>
@@ -120,7 +122,7 @@ describe("WeightedSemaphore is linearizable", () => {
     "with priorities: take, takeIfAvailable, release and interruption",
     {
       make: make({ permits: 2, priorityStep }),
-      model: { taken: 0, tickets: 0, line: [] } as Prioritised,
+      model: empty,
       operations: {
         take: {
           input: Ask,

@@ -96,21 +96,29 @@ export const observe = (kind: string, name: string | undefined, counts: () => Co
   return subject
 }
 
-/** Read when they are asked for, so no operation pays for them. They must not keep the primitive alive. */
-const gaugesOf = (subject: Subject, reference: WeakRef<Subject>): ReadonlyArray<Metric.Registration> => {
+/** Read when they are asked for, so no operation pays for them. */
+const gaugesOf = ({ counts, kind, name }: Subject, reference: WeakRef<Subject>): ReadonlyArray<Metric.Registration> => {
   const context = Fiber.getCurrent()?.context ?? Context.empty()
-  return Object.keys(subject.counts()).map((count) =>
-    Metric.registerUnsafe(
-      Metric.gauge(`heddle_${snakeCase(subject.kind)}_${snakeCase(count)}`, { attributes: { name: subject.name } }),
-      context,
-      { get: () => ({ value: reference.deref()?.counts()[count] ?? 0 }), update: () => {}, modify: () => {} }
-    )
-  )
+  return Object.keys(counts()).map((count) => {
+    const gauge = Metric.gauge(`heddle_${snakeCase(kind)}_${snakeCase(count)}`, { attributes: { name } })
+    return Metric.registerUnsafe(gauge, context, reading(reference, count))
+  })
 }
+
+/** The registry keeps this for ever: a function of its own, so that its closure has nothing that holds the primitive. */
+const reading = (
+  reference: WeakRef<Subject>,
+  count: string
+): Metric.Metric.Hooks<number, Metric.GaugeState<number>> => ({
+  get: () => ({ value: reference.deref()?.counts()[count] ?? 0 }),
+  update: () => {},
+  modify: () => {}
+})
 
 const snakeCase = (name: string): string => name.replaceAll(/(?<=.)[A-Z]/g, (letter) => `_${letter}`).toLowerCase()
 
-interface Entry extends Party {
+interface Entry {
+  readonly party: Party
   readonly claim: Claim
   readonly clock: Clock.Clock
   readonly holds: boolean
@@ -143,11 +151,11 @@ export class Subject {
   serves(claim: Claim): void {
     const entry = this.entries.get(claim)
     if (entry === undefined) return
-    const served = { ...entry, holds: true, since: entry.clock.currentTimeMillisUnsafe() }
+    const since = entry.clock.currentTimeMillisUnsafe()
     // from the end of those who wait to the end of those who hold
     this.entries.delete(claim)
-    this.entries.set(claim, served)
-    this.report("acquire", served, served.since)
+    this.change({ ...entry, holds: true, party: { ...entry.party, since } })
+    this.report("acquire", entry, entry.party.permits)
   }
 
   /** Who waited or held does no more. */
@@ -155,7 +163,7 @@ export class Subject {
     const entry = this.entries.get(claim)
     if (entry === undefined) return
     this.entries.delete(claim)
-    this.report(entry.holds ? "release" : "abandon", entry, entry.clock.currentTimeMillisUnsafe())
+    this.report(entry.holds ? "release" : "abandon", entry, entry.party.permits)
   }
 
   /**
@@ -165,19 +173,19 @@ export class Subject {
   returns(permits: number, key?: unknown): void {
     if (this.entries.size === 0) return
     const fiber = Fiber.getCurrent()?.id
+    const isOwn = ({ party }: Entry) => Number(party.fiber === fiber)
     const loose = Array.from(this.entries.values()).filter(
-      (entry) => entry.holds && entry.claim.loose && Equal.equals(entry.key, key)
+      ({ claim, holds, party }) => holds && claim.loose && Equal.equals(party.key, key)
     )
     let left = permits
-    for (const entry of loose.toSorted((a, b) => Number(b.fiber === fiber) - Number(a.fiber === fiber))) {
-      const part = Math.min(left, entry.permits)
-      left -= part
-      if (part === entry.permits) this.leaves(entry.claim)
-      else {
-        this.entries.set(entry.claim, { ...entry, permits: entry.permits - part })
-        this.report("release", { ...entry, permits: part }, entry.clock.currentTimeMillisUnsafe())
-      }
+    for (const entry of loose.toSorted((a, b) => isOwn(b) - isOwn(a))) {
       if (left === 0) return
+      const { party } = entry
+      const part = Math.min(left, party.permits)
+      left -= part
+      if (part === party.permits) this.entries.delete(entry.claim)
+      else this.change({ ...entry, party: { ...party, permits: party.permits - part } })
+      this.report("release", entry, part)
     }
   }
 
@@ -185,11 +193,8 @@ export class Subject {
   parties(): Parties | undefined {
     if (observers.size === 0) return undefined
     const entries = Array.from(this.entries.values())
-    return {
-      name: this.name,
-      holders: entries.filter(({ holds }) => holds).map(partyOf),
-      waiters: entries.filter(({ holds }) => !holds).map(partyOf)
-    }
+    const those = (hold: boolean) => entries.filter(({ holds }) => holds === hold).map(({ party }) => party)
+    return { name: this.name, holders: those(true), waiters: those(false) }
   }
 
   forget(): void {
@@ -201,24 +206,24 @@ export class Subject {
     if (fiber === undefined) return
     const { span } = fiber.cache
     const clock = fiber.getRef(Clock.Clock)
-    const entry: Entry = {
+    const party: Party = {
       fiber: fiber.id,
       span: span?._tag === "Span" ? span.name : undefined,
       permits: claim.permits,
       since: clock.currentTimeMillisUnsafe(),
-      ...(claim.key === undefined ? {} : { key: claim.key }),
-      claim,
-      clock,
-      holds
+      ...(claim.key === undefined ? {} : { key: claim.key })
     }
-    this.entries.set(claim, entry)
-    this.report(holds ? "acquire" : "wait", entry, entry.since)
+    const entry: Entry = { party, claim, clock, holds }
+    this.change(entry)
+    this.report(holds ? "acquire" : "wait", entry, party.permits)
   }
 
-  private report(type: Event["type"], entry: Entry, at: number): void {
-    const event: Event = { type, subject: this, party: partyOf(entry), at }
+  private change(entry: Entry): void {
+    this.entries.set(entry.claim, entry)
+  }
+
+  private report(type: Event["type"], { clock, party }: Entry, permits: number): void {
+    const event: Event = { type, subject: this, party: { ...party, permits }, at: clock.currentTimeMillisUnsafe() }
     for (const observer of observers) observer.onEvent(event)
   }
 }
-
-const partyOf = ({ claim: _, clock: __, holds: ___, ...party }: Entry): Party => party

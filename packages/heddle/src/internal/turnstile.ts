@@ -138,7 +138,7 @@ export abstract class Turnstile<R extends Request<R>> extends Inspectable.Class 
       const refusal = this.refusal(request)
       if (refusal !== undefined) {
         resume(refusal)
-        return
+        return undefined
       }
       request.state = "waiting"
       request.resume = resume
