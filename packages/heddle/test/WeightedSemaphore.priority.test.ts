@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Explorer from "@heddle/testing/Explorer"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -74,7 +75,7 @@ describe("priorities", () => {
       })
   )
 
-  it.effect("one of higher priority that fits does not wait for a heavy one of lower", () =>
+  it.effect("S4: one of higher priority that fits does not wait for a heavy one of lower", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 3 })
       const log: Array<string> = []
@@ -239,6 +240,38 @@ describe("every operation takes a priority, in every form", () => {
         assert.isFalse(yield* takeIfAvailable(sem, 1))
         assert.isTrue(yield* operation(sem))
       })
+    )
+  }
+})
+
+describe("interrupted everywhere", () => {
+  const yields = Effect.replicateEffect(Effect.yieldNow, 3, { discard: true })
+
+  for (const priority of [-1, 1]) {
+    it.effect(`a heavy request of priority ${priority} among others leaves the semaphore whole`, () =>
+      Explorer.interruptEverywhere(
+        () => {
+          const sem = makeUnsafe({ permits: 3, priorityStep: 2 })
+          return Effect.succeed({
+            sem,
+            before: [
+              withPermits(sem, 2, yields),
+              Effect.andThen(resize(sem, 2), Effect.andThen(yields, resize(sem, 3)))
+            ],
+            target: withPermits(sem, 3, Effect.yieldNow, { priority }),
+            after: [
+              withPermits(sem, 1, Effect.yieldNow),
+              withPermits(sem, 2, Effect.yieldNow, { priority: 2 }),
+              Effect.scoped(takeScoped(sem, 1, { priority: -2 }))
+            ]
+          })
+        },
+        (_, { sem }) =>
+          Effect.gen(function* () {
+            assert.deepStrictEqual(yield* stats(sem), { permits: 3, taken: 0, available: 3, waiting: 0 })
+          }),
+        { budgets: [3, 4, 5, 7, 64] }
+      )
     )
   }
 })
