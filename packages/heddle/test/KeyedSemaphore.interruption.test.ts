@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 import * as KeyedSemaphore from "../src/KeyedSemaphore.ts"
+import { SteppingScheduler } from "./support/sweep.ts"
 
 const {
   make,
@@ -102,6 +103,27 @@ describe("interrupted everywhere, a keyed semaphore is whole", () => {
         { moments, budgets: [3, 5, 64] }
       )
     )
+  }
+})
+
+describe("preempted while it takes", () => {
+  for (const [name, way] of Object.entries(ways)) {
+    it(`${name}: minds a shrink of a key that nobody uses`, () => {
+      for (let operation = 1; ; operation++) {
+        const scheduler = new SteppingScheduler(2048)
+        const sem = makeUnsafe<string>({ permitsPerKey: 2 })
+        const takenNow = () => Effect.runSync(stats(sem, "a")).taken
+        let operations = 0
+        scheduler.beforeOperation = () => ++operations === operation
+        const fiber = Effect.runFork(way(sem, "a", 2, Effect.never), { scheduler })
+        // it has taken by now
+        if (takenNow() > 0) break
+        Effect.runSync(resize(sem, { permitsPerKey: 1 }))
+        scheduler.drain()
+        assert.isAtMost(takenNow(), 1, `preempted before operation ${operation}`)
+        fiber.interruptUnsafe()
+      }
+    })
   }
 })
 

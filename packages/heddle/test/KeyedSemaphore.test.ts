@@ -229,11 +229,12 @@ describe("under a total", () => {
 describe("idle keys", () => {
   /** White box: how many keys the semaphore remembers, and what it keeps to use again. */
   const remembered = (sem: object): { readonly keys: number; readonly kept: number } => {
-    const accounts: unknown = Reflect.get(sem, "accounts")
-    const guards: unknown = Reflect.get(sem, "idleGuards")
-    assert.instanceOf(accounts, Object)
-    assert.isArray(guards)
-    return { keys: Number(Reflect.get(accounts, "size")), kept: (guards as Array<unknown>).length }
+    const accounts: { readonly size: number } = Reflect.get(sem, "accounts")
+    const guards: ReadonlyArray<{ readonly request: object }> = Reflect.get(sem, "idleGuards")
+    for (const { request } of guards) {
+      for (const field of ["key", "account"]) assert.isUndefined(Reflect.get(request, field))
+    }
+    return { keys: accounts.size, kept: guards.length }
   }
 
   it.effect("a million keys, used once each, leave nothing behind", () =>
@@ -251,6 +252,7 @@ describe("idle keys", () => {
       })
       assert.strictEqual(most, 1)
       assert.deepStrictEqual(yield* stats(sem), { keys: 0, total: 10, taken: 0, available: 10, waiting: 0 })
+      assert.isAtLeast(remembered(sem).kept, 1)
       assert.isAtMost(remembered(sem).kept, 256)
     })
   )
@@ -394,6 +396,10 @@ describe("resize", () => {
       yield* resize(sem, { total: 5 })
       yield* settle
       assert.deepStrictEqual(log, ["c", "b"])
+      // and what has become possible is
+      yield* resize(sem, { total: 9, permitsPerKey: 9 })
+      yield* start(take(sem, "d", 9))
+      assert.strictEqual((yield* stats(sem, "d")).waiting, 1)
     })
   )
 
