@@ -264,9 +264,11 @@ describe("maxWait", () => {
       for (const maxWait of ["0 millis", "1 nano"] as const) {
         const bulkhead = yield* make({ concurrency: 1, maxWaiting: 10, maxWait })
         yield* take(bulkhead, 1)
-        const waiter = yield* start(take(bulkhead, 1))
-        yield* TestClock.adjust("1 milli")
-        assert.deepStrictEqual(yield* states([waiter]), ["WaitTimeout"])
+        for (let round = 0; round < 2; round++) {
+          const waiter = yield* start(take(bulkhead, 1))
+          yield* TestClock.adjust("1 milli")
+          assert.deepStrictEqual(yield* states([waiter]), ["WaitTimeout"])
+        }
         const { taken, waiting } = yield* stats(bulkhead)
         assert.deepStrictEqual({ taken, waiting }, { taken: 1, waiting: 0 })
       }

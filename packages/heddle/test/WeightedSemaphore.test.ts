@@ -816,6 +816,27 @@ describe("under Effect.runSync", () => {
   })
 })
 
+describe("memory", () => {
+  it.effect("guards that are kept to be used again hold nothing of those who used them", () =>
+    Effect.gen(function* () {
+      const sem = yield* make({ permits: 1 })
+      yield* take(sem, 1)
+      const served = yield* start(withPermit(sem, Effect.sleep("1 second")))
+      const interrupted = yield* start(withPermit(sem, Effect.sleep("1 second")))
+      yield* Fiber.interrupt(interrupted)
+      yield* release(sem, 1)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(served)
+      const guards: ReadonlyArray<{ readonly request: object }> = Reflect.get(sem, "idleGuards")
+      assert.lengthOf(guards, 2)
+      for (const { request } of guards) {
+        assert.isUndefined(Reflect.get(request, "resume"))
+        assert.strictEqual(Reflect.get(request, "effect"), Effect.void)
+      }
+    })
+  )
+})
+
 describe("seen from outside", () => {
   it("prints its name and its state, not its machinery", () => {
     const sem = makeUnsafe({ permits: 2, name: "db" })

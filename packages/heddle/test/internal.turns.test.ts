@@ -82,6 +82,31 @@ describe("Turns", () => {
     assert.deepStrictEqual(serveAll(turns), ["b", "a", "a"])
   })
 
+  it("whoever comes back has saved nothing while it was away", () => {
+    const ones = () => Array.from({ length: 20 }, () => 1)
+    const [a, b] = [new Client("a", ones()), new Client("b", ones())]
+    const turns = enterAll([a, b])
+    serve(turns)
+    turns.leave(a)
+    for (let away = 0; away < 9; away++) serve(turns)
+    turns.enter(a)
+    assert.match(serveAll(turns).join(" "), /^(a b ){10}/)
+  })
+
+  it("turns stay short although others come and go", () => {
+    const ones = () => Array.from({ length: 20 }, () => 1)
+    const turns = enterAll([new Client("a", ones()), new Client("b", ones())])
+    const order: Array<string> = []
+    for (let round = 0; round < 20; round++) {
+      const passing = new Client("passing", [1])
+      turns.enter(passing)
+      order.push(serve(turns)!.name)
+      turns.leave(passing)
+      order.push(serve(turns)!.name)
+    }
+    assert.match(order.join(" "), /^(a b ?){20}$/)
+  })
+
   it("when a large request has gone, turns are short again after a round", () => {
     const ones = () => Array.from({ length: 300 }, () => 1)
     const turns = enterAll([new Client("large", [64]), new Client("a", ones()), new Client("b", ones())])
