@@ -194,21 +194,62 @@ describe("what the seam shows", { concurrent: false }, () => {
       })
     )
 
-    it.effect("what began before is counted, not named; and what an earlier inspector saw is forgotten", () =>
+    it.effect("what began while nobody looked is counted, not named; what was seen before is still known", () =>
       Effect.gen(function* () {
-        const sem = yield* make({ permits: 3, name: "db" })
-        yield* take(sem, 1)
-        yield* Effect.scoped(Effect.andThen(inspector, take(sem, 1)))
-        yield* release(sem, 1)
-        const events = yield* inspector
-        yield* take(sem, 1)
-        const { holders, taken } = yield* stats(sem)
-        assert.deepStrictEqual({ taken, holders: holders!.length }, { taken: 2, holders: 1 })
-        yield* release(sem, 2)
-        assert.deepStrictEqual(
-          events.map(({ type }) => type),
-          ["acquire", "release"]
+        const sem = yield* make({ permits: 9, name: "db" })
+        const holders = Effect.map(stats(sem), ({ holders }) => holders?.map(({ permits }) => permits))
+        yield* start(withPermits(sem, 1, Effect.never))
+        const seen = yield* Effect.scoped(
+          Effect.andThen(
+            inspector,
+            Effect.all([withPermits(sem, 2, Effect.never), withPermits(sem, 3, Effect.never)].map(start))
+          )
         )
+        yield* Fiber.interrupt(seen[0]!)
+        assert.isUndefined(yield* holders)
+        const events = yield* inspector
+        yield* take(sem, 4)
+        assert.strictEqual((yield* stats(sem)).taken, 8)
+        assert.deepStrictEqual(yield* holders, [3, 4])
+        yield* Fiber.interrupt(seen[1]!)
+        yield* release(sem, 4)
+        assert.deepStrictEqual(
+          events.map(({ party, type }) => [type, party.permits]),
+          [
+            ["acquire", 4],
+            ["release", 3],
+            ["release", 4]
+          ]
+        )
+      })
+    )
+
+    it.effect("holders stand in the order in which they were served", () =>
+      Effect.gen(function* () {
+        yield* inspector
+        const sem = yield* make({ permits: 3, name: "db" })
+        yield* take(sem, 2)
+        yield* start(withPermits(sem, 2, Effect.never))
+        yield* start(withPermits(sem, 1, Effect.never, { priority: 1 }))
+        yield* release(sem, 2)
+        const { holders = [] } = yield* stats(sem)
+        assert.deepStrictEqual(
+          holders.map(({ permits }) => permits),
+          [1, 2]
+        )
+      })
+    )
+
+    it.effect("a release is never taken for that of a guard", () =>
+      Effect.gen(function* () {
+        yield* inspector
+        const sem = yield* make({ permits: 3, name: "db" })
+        const body = Effect.gen(function* () {
+          yield* take(sem, 1)
+          yield* release(sem, 1)
+          return (yield* stats(sem)).holders!.map(({ permits }) => permits)
+        })
+        assert.deepStrictEqual(yield* withPermits(sem, 2, body), [2])
       })
     )
 

@@ -93,18 +93,22 @@ describe("Turns", () => {
     assert.match(serveAll(turns).join(" "), /^(a b ){10}/)
   })
 
-  it("turns stay short although others come and go", () => {
-    const ones = () => Array.from({ length: 20 }, () => 1)
-    const turns = enterAll([new Client("a", ones()), new Client("b", ones())])
-    const order: Array<string> = []
-    for (let round = 0; round < 20; round++) {
-      const passing = new Client("passing", [1])
-      turns.enter(passing)
-      order.push(serve(turns)!.name)
-      turns.leave(passing)
-      order.push(serve(turns)!.name)
+  it("a round does not end early, and give everybody another share, because its last one leaves", () => {
+    const ones = () => Array.from({ length: 40 }, () => 1)
+    let last = new Client("last", [1])
+    const singles = Array.from({ length: 30 }, () => new Client("single", [1]))
+    const turns = enterAll([new Client("a", ones()), ...singles, last])
+    serve(turns)
+    for (let single = 0; single < 30; single++) {
+      turns.next()
+      turns.leave(last)
+      last = new Client("last", [1])
+      turns.enter(last)
+      serve(turns)
     }
-    assert.match(order.join(" "), /^(a b ?){20}$/)
+    turns.leave(last)
+    turns.enter(new Client("b", ones()))
+    assert.match(serveAll(turns).join(" "), /^(a b ){30}/)
   })
 
   it("when a large request has gone, turns are short again after a round", () => {

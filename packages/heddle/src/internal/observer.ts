@@ -5,7 +5,7 @@
  * - A **name** makes it a subject: listed here weakly, and its counts are gauges in Effect's metric registry, read when
  *   somebody reads them. An operation of the primitive costs what it did.
  * - While an **observer** is attached, every subject also keeps who holds and who waits, and reports each wait, acquisition,
- *   release and abandoned wait as it happens. What began before is not known: the counts include it, the claims do not.
+ *   release and abandoned wait as it happens. What began while nobody looked is in the counts and has no name.
  *
  * ```
  *   primitive ──owns──▶ Subject ◀──weakly── subjects, gauges
@@ -71,7 +71,6 @@ const isAlive = (subject: Subject | undefined): subject is Subject => subject !=
 
 /** Switches the seam on; the result switches it off again. */
 export const attach = (observer: Observer): (() => void) => {
-  if (observers.size === 0) for (const subject of subjects()) subject.forget()
   observers.add(observer)
   return () => void observers.delete(observer)
 }
@@ -195,10 +194,6 @@ export class Subject {
     const entries = Array.from(this.entries.values())
     const those = (hold: boolean) => entries.filter(({ holds }) => holds === hold).map(({ party }) => party)
     return { name: this.name, holders: those(true), waiters: those(false) }
-  }
-
-  forget(): void {
-    this.entries.clear()
   }
 
   private enter(claim: Claim, holds: boolean): void {
