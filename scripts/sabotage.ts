@@ -44,12 +44,13 @@ const run = async (): Promise<boolean> => {
     include: sabotages.map(({ copy, module }) => `${copy}/test/${module}.${tests}.test.ts`)
   })
   try {
-    const { testModules, unhandledErrors } = await vitest.start()
-    let good = unhandledErrors.length === 0
+    // what else goes wrong in broken code is no matter
+    const { testModules } = await vitest.start()
+    let good = true
     for (const { copy, patch } of sabotages) {
       const own = testModules.filter(({ moduleId }) => relative(root, moduleId).startsWith(`${copy}/`))
       const caught = own
-        .flatMap((module) => [...module.children.allTests("failed")])
+        .flatMap((module) => Array.from(module.children.allTests("failed")))
         .map((test) => ({ name: test.fullName, message: test.result().errors?.[0]?.message ?? "" }))
         .find(({ message }) => message.includes("replay: "))
       good &&= caught !== undefined

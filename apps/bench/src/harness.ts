@@ -23,6 +23,8 @@ export interface Figure<R = Services> {
   /** `bench/figure`, unique among all benches. */
   readonly id: string
   readonly unit: string
+  /** A measurement gives the same value every time, so one is taken. Default: false. */
+  readonly exact?: boolean
   readonly subjects: Readonly<Record<string, Subject<R>>>
 }
 
@@ -88,9 +90,12 @@ export interface MeasureOptions {
   readonly budgetMillis?: number
 }
 
+/** The warm-up's one measurement is the figure. */
+const single: MeasureOptions = { runs: 0, warmUpMillis: 0, budgetMillis: 0 }
+
 /** Every subject's minimum, in the order in which the figure names them. */
 export const measure = Effect.fnUntraced(function* <R>(figure: Figure<R>, options: MeasureOptions) {
-  const { runs, warmUpMillis = 300, budgetMillis = 10_000 } = options
+  const { runs, warmUpMillis = 300, budgetMillis = 10_000 } = figure.exact === true ? single : options
   const subjects = Object.entries(figure.subjects).map(([name, subject]) => ({
     name,
     subject,
@@ -142,7 +147,7 @@ export const table = (lines: ReadonlyArray<Line>): string => {
   const rows = lines.map(({ subject, value }) => [
     subject,
     value.toLocaleString("en-US"),
-    (value / reference.value).toFixed(2)
+    reference.value === 0 ? "" : (value / reference.value).toFixed(2)
   ])
   const cells = [["", first.unit, `/ ${reference.subject}`], ...rows]
   const widths = [0, 1, 2].map((column) => Math.max(...cells.map((row) => row[column]!.length)))

@@ -38,6 +38,15 @@ describe("measure", () => {
     })
   )
 
+  it.effect("takes a figure that is exact once, whatever it was told", () =>
+    Effect.gen(function* () {
+      const { figure, order } = scripted({ a: [5, 1], b: [7, 1] })
+      const lines = yield* measure({ ...figure, exact: true }, { runs: 9, warmUpMillis: 100 })
+      assert.deepStrictEqual(values(lines), { a: 5, b: 7 })
+      assert.strictEqual(order.join(""), "ab")
+    })
+  )
+
   it.effect("lets the subjects take turns, another one first in each round", () =>
     Effect.gen(function* () {
       const { figure, order } = scripted({ a: [1], b: [1], c: [1] })

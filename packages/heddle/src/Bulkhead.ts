@@ -25,9 +25,9 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 
 import { BoundedPermits } from "./internal/boundedPermits.ts"
+import type { AnyEffect } from "./internal/effectLast.ts"
 import type { Party } from "./internal/observer.ts"
 import { combinator, operation } from "./internal/permits.ts"
-import type { AnyEffect } from "./internal/turnstile.ts"
 
 const TypeId = "~heddle/Bulkhead"
 

@@ -23,9 +23,9 @@ import type * as Pipeable from "effect/Pipeable"
 import type * as Scope from "effect/Scope"
 import type * as Types from "effect/Types"
 
+import { type AnyEffect, effectLast } from "./internal/effectLast.ts"
 import { KeyedPermits } from "./internal/keyedPermits.ts"
 import type { Party } from "./internal/observer.ts"
-import type { AnyEffect } from "./internal/turnstile.ts"
 
 const TypeId = "~heddle/KeyedSemaphore"
 
@@ -182,7 +182,9 @@ export const withPermits: {
     permits: number
   ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <K, A, E, R>(self: KeyedSemaphore<K>, key: K, permits: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
-} = combinator((self, key, permits, effect) => self.withPermits(key, permits, effect))
+} = effectLast(4, (self: Keyed<unknown>, key: unknown, permits: number, effect: AnyEffect) =>
+  self.withPermits(key, permits, effect)
+)
 
 /**
  * `withPermits(self, key, 1)`.
@@ -193,8 +195,7 @@ export const withPermits: {
 export const withPermit: {
   <K>(self: KeyedSemaphore<K>, key: K): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <K, A, E, R>(self: KeyedSemaphore<K>, key: K, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
-} = ((self: KeyedSemaphore<unknown>, key: unknown, effect?: AnyEffect) =>
-  withPermits(self, key, 1, effect as AnyEffect)) as typeof withPermit
+} = effectLast(3, (self: Keyed<unknown>, key: unknown, effect: AnyEffect) => self.withPermits(key, 1, effect))
 
 /**
  * Runs an effect under `permits` of a key if a plain request would not wait, and gives its result as `Some`; otherwise
@@ -215,7 +216,9 @@ export const withPermitsIfAvailable: {
     permits: number,
     effect: Effect.Effect<A, E, R>
   ): Effect.Effect<Option.Option<A>, E, R>
-} = combinator((self, key, permits, effect) => self.withPermitsIfAvailable(key, permits, effect))
+} = effectLast(4, (self: Keyed<unknown>, key: unknown, permits: number, effect: AnyEffect) =>
+  self.withPermitsIfAvailable(key, permits, effect)
+)
 
 /**
  * Takes `permits` of a key, waiting for its turn, and leaves giving them back to the caller's `release`. Prefer
@@ -340,9 +343,3 @@ export const stats: {
   <K>(self: KeyedSemaphore<K>, key: K): Effect.Effect<KeyStats>
 } = (<K>(...args: [Keyed<K>] | [Keyed<K>, K]) =>
   Effect.sync(() => (args.length === 1 ? args[0].stats() : args[0].statsOf(args[1])))) as typeof stats
-
-/** `f(self, key, permits)(effect)` and `f(self, key, permits, effect)`. Not `dual`: there, the effect would come first. */
-function combinator<F>(f: (self: Keyed<unknown>, key: unknown, permits: number, effect: AnyEffect) => AnyEffect): F {
-  return ((self: Keyed<unknown>, key: unknown, permits: number, effect?: AnyEffect) =>
-    effect === undefined ? (effect: AnyEffect) => f(self, key, permits, effect) : f(self, key, permits, effect)) as F
-}

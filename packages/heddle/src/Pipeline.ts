@@ -31,7 +31,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
 
-import { checkCount, describe } from "./internal/defect.ts"
+import { checkCount, checkPositive, describe } from "./internal/defect.ts"
 import { type Config, type Counters, Stage } from "./internal/stage.ts"
 
 const TypeId = "~heddle/Pipeline"
@@ -378,8 +378,7 @@ const checkOptions = (
   { buffer, concurrency, onError }: { readonly buffer: number; readonly concurrency: number; readonly onError: unknown }
 ): void => {
   const label = `Pipeline.stage ${describe(name)}`
-  checkCount(label, "concurrency", concurrency, "finite")
-  if (concurrency === 0) throw new RangeError(`${label}: concurrency must be at least 1, got 0`)
+  checkPositive(label, "concurrency", concurrency, "finite")
   checkCount(label, "buffer", buffer, "finite")
   const isSink = hasProperty(onError, "deadLetter") && typeof onError.deadLetter === "function"
   if (onError !== "fail" && onError !== "skip" && !isSink) {

@@ -24,9 +24,9 @@ import type * as Option from "effect/Option"
 import type * as Pipeable from "effect/Pipeable"
 import type * as Scope from "effect/Scope"
 
+import type { AnyEffect } from "./internal/effectLast.ts"
 import type { Party } from "./internal/observer.ts"
 import { combinator, operation, Permits } from "./internal/permits.ts"
-import type { AnyEffect } from "./internal/turnstile.ts"
 
 const TypeId = "~heddle/WeightedSemaphore"
 

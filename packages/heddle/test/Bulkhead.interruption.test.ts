@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 
 import * as Bulkhead from "../src/Bulkhead.ts"
-import { SteppingScheduler } from "./support/sweep.ts"
+import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const {
   close,
@@ -106,7 +106,7 @@ describe("preempted between the attempt and the wait", () => {
         const bulkhead = makeUnsafe({ concurrency: 1, maxWaiting: 0 })
         Effect.runSync(take(bulkhead, 1))
         let operations = 0
-        scheduler.beforeOperation = () => ++operations === operation
+        scheduler.preempts = () => ++operations === operation
         const fiber = Effect.runFork(way(bulkhead, 1, Effect.void), { scheduler })
         // it has been refused by now
         if (Effect.runSync(stats(bulkhead)).refused > 0) break

@@ -413,7 +413,8 @@ describe("shape", () => {
       waiting: 0,
       maxWaiting: 3,
       refused: 0,
-      timedOut: 0
+      timedOut: 0,
+      closed: false
     })
   })
 

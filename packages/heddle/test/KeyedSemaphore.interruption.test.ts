@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 import * as KeyedSemaphore from "../src/KeyedSemaphore.ts"
-import { SteppingScheduler } from "./support/sweep.ts"
+import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const {
   make,
@@ -114,7 +114,7 @@ describe("preempted while it takes", () => {
         const sem = makeUnsafe<string>({ permitsPerKey: 2 })
         const takenNow = () => Effect.runSync(stats(sem, "a")).taken
         let operations = 0
-        scheduler.beforeOperation = () => ++operations === operation
+        scheduler.preempts = () => ++operations === operation
         const fiber = Effect.runFork(way(sem, "a", 2, Effect.never), { scheduler })
         // it has taken by now
         if (takenNow() > 0) break

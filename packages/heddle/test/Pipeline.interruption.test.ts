@@ -1,10 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Explorer from "@heddle/testing/Explorer"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 
 import * as Pipeline from "../src/Pipeline.ts"
-import { interruptEverywhere } from "./support/sweep.ts"
 
 /** Every effect that was entered has left, every source that was opened is closed, nothing is in flight. */
 const nothingStays = (
@@ -13,41 +12,36 @@ const nothingStays = (
     around: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
   ) => Pipeline.Pipeline<number, Pipeline.StageError<string, string, number>>
 ) =>
-  it(name, () => {
-    let completed = 0
-    let interrupted = 0
-    interruptEverywhere(
-      () => {
-        let live = 0
-        let entered = 0
-        const around = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-          Effect.acquireUseRelease(
-            Effect.sync(() => {
-              live++
-              entered++
-            }),
-            () => effect,
-            () => Effect.sync(() => live--)
-          )
-        const pipeline = make(around)
-        return {
-          target: Pipeline.runCollect(pipeline),
-          check: (exit) => {
-            if (Exit.hasInterrupts(exit)) interrupted++
-            else completed++
-            assert.strictEqual(live, 0, `${entered} were entered`)
-            for (const { inFlight, queued } of Effect.runSync(Pipeline.stats(pipeline))) {
+  it.effect(name, () =>
+    Effect.gen(function* () {
+      const report = yield* Explorer.interruptEverywhere(
+        Effect.sync(() => {
+          const seen = { live: 0, entered: 0 }
+          const around = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+            Effect.acquireUseRelease(
+              Effect.sync(() => {
+                seen.live++
+                seen.entered++
+              }),
+              () => effect,
+              () => Effect.sync(() => seen.live--)
+            )
+          const pipeline = make(around)
+          return { seen, pipeline, target: Effect.exit(Pipeline.runCollect(pipeline)) }
+        }),
+        (_, { pipeline, seen }) =>
+          Effect.gen(function* () {
+            assert.strictEqual(seen.live, 0, `${seen.entered} were entered`)
+            for (const { inFlight, queued } of yield* Pipeline.stats(pipeline)) {
               assert.deepStrictEqual([inFlight, queued], [0, 0])
             }
-          }
-        }
-      },
-      ["operation", "preemption", "task", "pause"],
-      [3, 4, 5, 7, 13, 64]
-    )
-    assert.isAbove(completed, 0)
-    assert.isAbove(interrupted, 0)
-  })
+          }),
+        { budgets: [3, 4, 7, 64] }
+      )
+      assert.isAbove(report.completed, 0)
+      assert.isAbove(report.interrupted, 0)
+    })
+  )
 
 const source = (around: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>) =>
   Pipeline.from(

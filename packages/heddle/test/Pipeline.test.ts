@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 
 import * as Pipeline from "../src/Pipeline.ts"
-import { SteppingScheduler } from "./support/sweep.ts"
+import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const numbers = (length: number): Array<number> => Array.from({ length }, (_, index) => index)
 const source = (length: number) => Pipeline.from(Stream.fromIterable(numbers(length)))

@@ -1,6 +1,7 @@
 /** Under the explorer: small programs, every interleaving that the budget affords, in all four modes. */
 import { assert, describe } from "@effect/vitest"
-import type * as Explorer from "@heddle/testing/Explorer"
+import * as Explorer from "@heddle/testing/Explorer"
+import * as Strategy from "@heddle/testing/Strategy"
 import { it } from "@heddle/testing/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -46,8 +47,22 @@ const turmoil = Effect.gen(function* () {
   assert.deepStrictEqual(yield* stats(sem), { permits: 3, taken: 0, available: 3, waiting: 0 })
 })
 
+const twoPreemptions = Strategy.exhaustive({ preemptions: 2 })
+
 describe("WeightedSemaphore, explored", () => {
   for (const mode of modes) {
+    it.effect(`three holders of different weights: every schedule with at most two preemptions (${mode})`, () =>
+      Effect.gen(function* () {
+        const { exhausted } = yield* Explorer.check(holders, { mode, strategy: twoPreemptions, runs: 50_000 })
+        assert.isTrue(exhausted)
+      })
+    )
+    it.explore(`three holders of different weights, at random (${mode})`, holders, {
+      mode,
+      strategy: Strategy.random(),
+      runs: 1000,
+      millis: 10_000
+    })
     it.explore(`three holders of different weights (${mode})`, holders, { mode, runs: 500, millis: 2_000 })
     it.explore(`an interruption, a release and a resize at once (${mode})`, turmoil, { mode, runs: 500, millis: 2_000 })
   }

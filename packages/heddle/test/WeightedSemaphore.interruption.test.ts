@@ -1,46 +1,46 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Explorer from "@heddle/testing/Explorer"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
 import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
-import { interruptEverywhere, type Moment, type Scenario } from "./support/sweep.ts"
 
 const yields = (count: number) => Effect.replicateEffect(Effect.yieldNow, count, { discard: true })
 
 /** Whatever was interrupted where: all permits are back, nobody waits, and at least one run got through. */
 const allBack = (
   name: string,
-  make: (sem: WeightedSemaphore.WeightedSemaphore, body: Effect.Effect<void>) => Omit<Scenario, "check">,
-  moments?: ReadonlyArray<Moment>
+  make: (sem: WeightedSemaphore.WeightedSemaphore, body: Effect.Effect<void>) => Explorer.Scenario,
+  moments?: ReadonlyArray<Explorer.Moment>
 ) =>
-  it(name, () => {
-    let completed = 0
-    let interrupted = 0
-    let bodies = 0
-    interruptEverywhere(() => {
-      const sem = WeightedSemaphore.makeUnsafe({ permits: 3 })
-      const body = Effect.andThen(
-        Effect.sync(() => bodies++),
-        Effect.yieldNow
+  it.effect(name, () =>
+    Effect.gen(function* () {
+      let bodies = 0
+      const report = yield* Explorer.interruptEverywhere(
+        Effect.sync(() => {
+          const sem = WeightedSemaphore.makeUnsafe({ permits: 3 })
+          const body = Effect.andThen(
+            Effect.sync(() => bodies++),
+            Effect.yieldNow
+          )
+          return { sem, ...make(sem, body) }
+        }),
+        (exit, { sem }) =>
+          Effect.gen(function* () {
+            assert.isTrue(Exit.isSuccess(exit) || Exit.hasInterrupts(exit), `unexpected end: ${String(exit)}`)
+            const stats = yield* WeightedSemaphore.stats(sem)
+            assert.deepStrictEqual(stats, { permits: 3, taken: 0, available: 3, waiting: 0 })
+            // and no hold is left that a release could give back
+            assert.isTrue(Exit.hasDies(yield* Effect.exit(release(sem, 1))))
+            assert.isTrue(yield* takeIfAvailable(sem, 3))
+          }),
+        { moments }
       )
-      return {
-        ...make(sem, body),
-        check: (exit) => {
-          if (Exit.isSuccess(exit)) completed++
-          else if (Exit.hasInterrupts(exit)) interrupted++
-          else throw new Error(`unexpected end: ${String(exit)}`)
-          const stats = Effect.runSync(WeightedSemaphore.stats(sem))
-          assert.deepStrictEqual(stats, { permits: 3, taken: 0, available: 3, waiting: 0 })
-          // and no hold is left that a release could give back
-          assert.isTrue(Exit.hasDies(Effect.runSyncExit(release(sem, 1))))
-          assert.isTrue(Effect.runSync(takeIfAvailable(sem, 3)))
-        }
-      }
-    }, moments)
-    assert.isAbove(completed, 0)
-    assert.isAbove(interrupted, 0)
-    assert.isAbove(bodies, 0)
-  })
+      assert.isAbove(report.completed, 0)
+      assert.isAbove(report.interrupted, 0)
+      assert.isAbove(bodies, 0)
+    })
+  )
 
 const { release, resize, take, takeIfAvailable, takeScoped, withPermits, withPermitsIfAvailable } = WeightedSemaphore
 type Semaphore = WeightedSemaphore.WeightedSemaphore
@@ -75,7 +75,7 @@ describe("interrupted before every operation and between any two tasks, for yiel
   for (const [name, way] of Object.entries(ways)) {
     // What runs in an interruptible region and ends can always find itself interrupted as it does: a bare take has no
     // guard to undo it then. Outside a test's scheduler nothing interrupts a fiber while it takes.
-    const moments: ReadonlyArray<Moment> = name.endsWith("mask")
+    const moments: ReadonlyArray<Explorer.Moment> = name.endsWith("mask")
       ? ["preemption", "task", "pause"]
       : ["operation", "preemption", "task", "pause"]
     const check = (scenario: string, make: Parameters<typeof allBack>[1]) => allBack(scenario, make, moments)

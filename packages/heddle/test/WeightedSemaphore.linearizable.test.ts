@@ -75,7 +75,7 @@ describe("WeightedSemaphore is linearizable", () => {
         }
       }
     },
-    { scenarios: 60, runs: 40 }
+    { scenarios: 200, runs: 20, millis: 5000 }
   )
   const priorityStep = 2
 

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { Waiter } from "../src/internal/waitLine.ts"
 import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
 import { type Model, type Request, runProgram, Steps } from "./support/programs.ts"
-import { SteppingScheduler } from "./support/sweep.ts"
+import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const { makeUnsafe, release, resize, stats, take, takeIfAvailable, withPermits } = WeightedSemaphore
 

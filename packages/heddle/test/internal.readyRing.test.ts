@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 
 import { ReadyRing, readyRing } from "../src/internal/readyRing.ts"
-import { SteppingScheduler } from "./support/sweep.ts"
+import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const logged = (log: Array<number>, number: number) => (): void => void log.push(number)
 const numbers = (length: number) => Array.from({ length }, (_, index) => index)
@@ -62,6 +63,28 @@ describe("ReadyRing", () => {
     assert.throws(() => scheduler.step(), "an observer threw")
     scheduler.drain()
     assert.deepStrictEqual(log, [0, 1])
+  })
+
+  it("resumes who is served outside of a fiber, also when the fiber that served last is gone with its dispatcher", () => {
+    const scheduler = new SteppingScheduler(2048)
+    const dispatchers: Array<SchedulerDispatcher> = []
+    const makeDispatcher = scheduler.makeDispatcher.bind(scheduler)
+    scheduler.makeDispatcher = () => {
+      const dispatcher = { ...makeDispatcher() }
+      dispatchers.push(dispatcher)
+      return dispatcher
+    }
+    const ring = new ReadyRing(scheduler)
+    const log: Array<number> = []
+    Effect.runFork(
+      Effect.sync(() => ring.push(logged(log, 1), Effect.void)),
+      { scheduler }
+    )
+    scheduler.drain()
+    for (const dispatcher of dispatchers) dispatcher.scheduleTask = () => assert.fail("a dead dispatcher")
+    ring.push(logged(log, 2), Effect.void)
+    scheduler.drain()
+    assert.deepStrictEqual(log, [1, 2])
   })
 
   it("is one per scheduler", () => {

@@ -19,14 +19,15 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
 import { diagnose, type Failure } from "./internal/diagnose.ts"
+import { DistinctSchedules } from "./internal/distinct.ts"
 import {
   interruptEverywhere,
   InterruptionFailure,
   type InterruptOptions,
   type InterruptReport,
-  type Moment,
   type Scenario
 } from "./internal/interruptEverywhere.ts"
+import type { Moment } from "./internal/interruption.ts"
 import type { Operation } from "./internal/linearizability/model.ts"
 import {
   LinearizabilityFailure,
@@ -35,10 +36,9 @@ import {
   type LinearizableReport,
   type LinearizableSpec
 } from "./internal/linearizable.ts"
-import type { Mode, Schedule } from "./internal/model.ts"
+import type { Mode } from "./internal/model.ts"
 import { type Outcome, type Outcomes, outcomes } from "./internal/outcomes.ts"
 import { choose, type Resource, resource, step } from "./internal/probes.ts"
-import { formatReplay } from "./internal/replayString.ts"
 import type { RunResult } from "./internal/runner.ts"
 import { type Make, type Options, session } from "./internal/session.ts"
 import type { Verdict } from "./internal/verdict.ts"
@@ -87,8 +87,9 @@ export interface Report {
   readonly mode: Mode
   readonly strategy: string
   readonly runs: number
+  /** Counted up to a million. */
   readonly distinctSchedules: number
-  /** Every schedule was run that the strategy is about. */
+  /** Every schedule was run that the strategy is about; for a replay: the one that it is about, as it was. */
   readonly exhausted: boolean
   /** For `pct`: the chance that one run finds a bug of its depth. */
   readonly probability: number | undefined
@@ -108,9 +109,6 @@ export class ExplorationFailure extends Data.TaggedError("ExplorationFailure")<{
     return this.report.failure?.trace ?? ""
   }
 }
-
-const scheduleKey = (schedule: Schedule, seed: number): string =>
-  formatReplay({ mode: "op", seed, schedule, extra: undefined })
 
 /**
  * Explores until the first failure, or until the budget is spent. Never fails: the report has the failure.
@@ -143,14 +141,14 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
     Effect.gen(function* () {
       const { budget, mode, runner, seed, strategy } = session(make, context, options, { runs: 2000 })
       const search = strategy.search(seed)
-      const schedules = new Set<string>()
+      const schedules = new DistinctSchedules()
       let failed: (RunResult & { readonly verdict: Verdict }) | undefined
       let runs = 0
       const begun = performance.now()
       while (true) {
         const left = { runs: budget.runs - runs, millis: budget.millis - (performance.now() - begun) }
         const made = yield* runner.explore(mode, search, left, (result) => {
-          schedules.add(scheduleKey(result.facts.schedule, 0))
+          schedules.add(result.facts.schedule)
           const { verdict } = result
           if (verdict !== undefined) failed = { ...result, verdict }
           return failed !== undefined
@@ -159,6 +157,7 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
         if (failed === undefined || (yield* runner.holds(mode, failed))) break
         failed = undefined
       }
+      if (failed === undefined) runner.checkSteps()
       const failure =
         failed === undefined ? undefined : yield* diagnose(runner, mode, failed, runs, options.shrink !== false)
       return {
@@ -167,7 +166,7 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
         strategy: strategy.name,
         runs,
         distinctSchedules: schedules.size,
-        exhausted: failure === undefined && search.exhausted?.() === true,
+        exhausted: search.exhausted?.() === true,
         probability: search.probability?.(),
         outside: [...runner.outside],
         failure

@@ -10,6 +10,7 @@
  *
  * @since 0.1.0
  */
+import { check, rules } from "./internal/check.ts"
 import type { Mode } from "./internal/model.ts"
 import { parseReplay } from "./internal/replayString.ts"
 import type { Search } from "./internal/search.ts"
@@ -49,29 +50,37 @@ const none = () => undefined
  * @since 0.1.0
  * @category constructors
  */
-export const exhaustive = (options: { readonly preemptions?: number | undefined } = {}): Strategy => ({
-  name: "exhaustive",
-  search: (seed) => exhaustiveSearch(options.preemptions ?? Infinity, seed),
-  seeded: none
-})
+export const exhaustive = (options: { readonly preemptions?: number | undefined } = {}): Strategy => {
+  const { preemptions = Infinity } = options
+  check("preemptions", preemptions, rules.countOrInfinity)
+  return { name: "exhaustive", search: (seed) => exhaustiveSearch(preemptions, seed), seeded: none }
+}
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const random = (options: { readonly seed?: number | undefined } = {}): Strategy =>
-  seeded("random", (seed) => randomSearch(options.seed ?? seed))
+export const random = (options: { readonly seed?: number | undefined } = {}): Strategy => {
+  if (options.seed !== undefined) check("seed", options.seed, rules.seed)
+  return seeded("random", (seed) => randomSearch(options.seed ?? seed))
+}
 
 /**
  * Priorities at random, with `depth - 1` changes at random points (default depth: 3). `Report.probability` is the
- * chance that one run finds a bug which takes that many constraints on the order of two operations.
+ * chance that one run finds a bug which takes that many constraints on the order of two operations: 1 / (n k^(depth-1))
+ * with n threads and k points, and half of that where fibers yield of their own accord.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const pct = (
   options: { readonly depth?: number | undefined; readonly seed?: number | undefined } = {}
-): Strategy => seeded("pct", (seed) => pctSearch(options.depth ?? 3, options.seed ?? seed))
+): Strategy => {
+  const { depth = 3 } = options
+  check("depth", depth, rules.positive)
+  if (options.seed !== undefined) check("seed", options.seed, rules.seed)
+  return seeded("pct", (seed) => pctSearch(depth, options.seed ?? seed))
+}
 
 /**
  * The strategies take turns, run by run. By default: `exhaustive`, `random`, `pct`.
@@ -79,17 +88,21 @@ export const pct = (
  * @since 0.1.0
  * @category constructors
  */
-export const portfolio = (strategies: ReadonlyArray<Strategy> = [exhaustive(), random(), pct()]): Strategy => ({
-  name: "portfolio",
-  search: (seed) => portfolioSearch(strategies.map((strategy) => strategy.search(seed))),
-  seeded: () => {
-    const members = strategies.flatMap((strategy) => strategy.seeded() ?? [])
-    return members.length === 0 ? undefined : portfolio(members)
+export const portfolio = (strategies: ReadonlyArray<Strategy> = [exhaustive(), random(), pct()]): Strategy => {
+  check("the number of strategies", strategies.length, rules.positive)
+  return {
+    name: "portfolio",
+    search: (seed) => portfolioSearch(strategies.map((strategy) => strategy.search(seed))),
+    seeded: () => {
+      const members = strategies.flatMap((strategy) => strategy.seeded() ?? [])
+      return members.length === 0 ? undefined : portfolio(members)
+    }
   }
-})
+}
 
 /**
- * One run, of the schedule that a failure reports. Throws when the text is none.
+ * One run, of the schedule that a failure reports. Throws when the text is none. Where the program has another schedule
+ * by now, it is followed as far as that goes, and `Report.exhausted` is false.
  *
  * @since 0.1.0
  * @category constructors
@@ -98,6 +111,9 @@ export const replay = (schedule: string): Strategy => {
   const parsed = parseReplay(schedule)
   if (parsed === undefined) {
     throw new Error(`${JSON.stringify(schedule)} is not a replay string; one looks like "op:0:4.1,2.2"`)
+  }
+  if (parsed.extra !== undefined) {
+    throw new Error(`${JSON.stringify(schedule)} is a replay string of interruptEverywhere, and an option of that`)
   }
   return { name: "replay", mode: parsed.mode, search: () => replaySearch(parsed.schedule, parsed.seed), seeded: none }
 }

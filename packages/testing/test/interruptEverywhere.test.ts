@@ -1,5 +1,10 @@
+// explorations one after the other, each with the machine to itself
+/* oxlint-disable eslint/no-await-in-loop */
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as PartitionedSemaphore from "effect/PartitionedSemaphore"
 import * as Semaphore from "effect/Semaphore"
 
@@ -46,6 +51,15 @@ describe("interruptEverywhere", () => {
     assert.strictEqual(runs, 1)
   })
 
+  it("interrupts a sleeper whose time has come, when nothing else is ready", async () => {
+    const report = await run(
+      Explorer.interruptEverywhere(Effect.succeed({ target: Effect.sleep(10) }), () => Effect.void, {
+        budgets: [3, 64]
+      })
+    )
+    assert.isAbove(report.interrupted, 0)
+  })
+
   it("Semaphore.withPermit loses nothing", async () => {
     const report = await run(
       Explorer.interruptEverywhere(
@@ -81,6 +95,141 @@ describe("interruptEverywhere", () => {
       )
     )
     assert.include(failure.message, "0 of 1 permit")
+  })
+
+  it("finds a grant that is lost between the grant and the resumption", async () => {
+    const lock = (givesBack: boolean) => {
+      let free = 1
+      const line: Array<(effect: Effect.Effect<void>) => void> = []
+      const take = Effect.callback<void>((resume) => {
+        if (free > 0) {
+          free--
+          return resume(Effect.void)
+        }
+        line.push(resume)
+        return Effect.sync(() => {
+          const at = line.indexOf(resume)
+          if (at >= 0) line.splice(at, 1)
+          // it was granted already
+          else if (givesBack) free++
+        })
+      })
+      const release = Effect.withFiber(({ currentDispatcher }) => {
+        const next = line.shift()
+        if (next === undefined) free++
+        else currentDispatcher.scheduleTask(() => next(Effect.void), 0)
+        return Effect.void
+      })
+      const use = Effect.uninterruptibleMask((restore) =>
+        Effect.andThen(restore(take), Effect.ensuring(restore(Effect.yieldNow), release))
+      )
+      return { before: [use], target: use, free: () => free }
+    }
+    const sweep = (givesBack: boolean, moments?: ReadonlyArray<Explorer.Moment>) =>
+      Explorer.interruptEverywhere(
+        Effect.sync(() => lock(givesBack)),
+        (_, { free }) => (free() === 1 ? Effect.void : Effect.die(new Error("the grant was lost"))),
+        { budgets: [4, 64], moments }
+      )
+    const failure = await run(Effect.flip(sweep(false, ["task"])))
+    assert.include(failure.message, "the grant was lost")
+    assert.include(failure.message, "interrupted")
+    const { completed, interrupted } = await run(sweep(true, ["task"]))
+    assert.isTrue(completed > 0 && interrupted > 0)
+  })
+
+  it("interrupts before the first operation and after the last but one, and pauses without interrupting", async () => {
+    let never = 0
+    const all = new Set<number>()
+    const report = await run(
+      Explorer.interruptEverywhere(
+        Effect.sync(() => {
+          let steps = 0
+          const step = Effect.sync(() => steps++)
+          return { steps: () => steps, target: Effect.andThen(step, Effect.andThen(Effect.yieldNow, step)) }
+        }),
+        (exit, { steps }) =>
+          Effect.sync(() => {
+            all.add(steps())
+            if (steps() === 0 && Exit.isFailure(exit)) never++
+          }),
+        { budgets: [64] }
+      )
+    )
+    assert.deepStrictEqual(
+      [...all].toSorted((a, b) => a - b),
+      [0, 1, 2]
+    )
+    assert.isAbove(never, 0)
+    assert.isAbove(report.completed, 2)
+  })
+
+  it("shows the calmest run of a failure, which the replay string shows again", async () => {
+    const failure = await run(Effect.flip(sweep(true)))
+    assert.match(failure.message, /^(operation|preemption|task) \d+, MaxOpsBeforeYield 64, resumed fibers at once$/m)
+    assert.match(failure.replay!, /^stock:0::b1s,[opt]/)
+    const again = await run(Effect.flip(sweep(true, { replay: failure.replay })))
+    assert.strictEqual(again.message, failure.message)
+  })
+
+  it("finds what breaks only when a resumed fiber is queued first, and replays that", async () => {
+    // whoever is resumed later than the one who resumes it finds the door closed again
+    const sweep = (replay?: string) =>
+      Explorer.interruptEverywhere(
+        Effect.sync(() => {
+          let open = false
+          const gate = Deferred.makeUnsafe<void>()
+          const before = Effect.andThen(
+            Deferred.await(gate),
+            Effect.suspend(() => (open ? Effect.void : Effect.die(new Error("the door is closed"))))
+          )
+          const target = Effect.gen(function* () {
+            yield* Effect.yieldNow
+            open = true
+            yield* Effect.ensuring(Deferred.succeed(gate, undefined), Effect.void)
+            open = false
+          })
+          return { before: [before], target: Effect.ensuring(target, Deferred.succeed(gate, undefined)) }
+        }),
+        () => Effect.void,
+        { budgets: [64], moments: ["pause"], replay }
+      )
+    const failure = await run(Effect.flip(sweep()))
+    assert.include(failure.message, "the door is closed")
+    assert.include(failure.message, "resumed fibers queued")
+    const again = await run(Effect.flip(sweep(failure.replay)))
+    assert.strictEqual(again.message, failure.message)
+  })
+
+  it("what the scenario and the invariant require, the caller provides", async () => {
+    class Config extends Context.Service<Config, { readonly permits: number }>()("test/Config") {}
+    const sweep = Explorer.interruptEverywhere(
+      Effect.gen(function* () {
+        const { permits } = yield* Config
+        const semaphore = yield* Semaphore.make(permits)
+        const target = Effect.flatMap(Config, ({ permits }) => semaphore.withPermits(permits)(Effect.succeed(permits)))
+        return { semaphore, target, after: [semaphore.withPermit(Config)] }
+      }),
+      (exit) => Effect.map(Config, ({ permits }) => assert.isTrue(Exit.isFailure(exit) || exit.value === permits)),
+      { budgets: [3, 10] }
+    )
+    const { completed } = await run(Effect.provideService(sweep, Config, { permits: 3 }))
+    assert.isAbove(completed, 0)
+  })
+
+  it("mistakes die with the value and the rule", async () => {
+    for (const [options, message] of [
+      [{ budgets: [2] }, "budget must be an integer from 3 up, got 2"],
+      [{ budgets: [3.5] }, "budget must be an integer from 3 up, got 3.5"],
+      [{ budgets: [] }, "the number of budgets must be a positive integer, got 0"],
+      [{ moments: ["sometimes"] }, 'moment must be one of "operation", "preemption", "task", "pause", got "sometimes"'],
+      [{ replay: "op:0:" }, '"op:0:" is not a replay string of interruptEverywhere'],
+      [{ replay: "stock:0::b2,o5" }, '"stock:0::b2,o5" is not a replay string of interruptEverywhere']
+    ] as const) {
+      const exit = await run(Effect.exit(sweep(false, options as unknown as Explorer.InterruptOptions)))
+      assert.include(String(exit), message)
+      assert.isTrue(Exit.hasDies(exit))
+    }
   })
 
   it("fails when no run gets through", async () => {

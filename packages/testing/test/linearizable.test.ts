@@ -17,12 +17,14 @@ interface Line {
   readonly line: ReadonlyArray<{ readonly id: number; readonly permits: number }>
 }
 
+const untouched: Line = { free: 2, line: [] }
+
 /** Effect's semaphore as if it were first come, first served, which it is not. */
 const inOrder = (options?: Explorer.LinearizableOptions) =>
   Explorer.linearizable(
     {
       make: Semaphore.make(2),
-      model: { free: 2, line: [] } as Line,
+      model: untouched,
       operations: {
         take: {
           input: small,

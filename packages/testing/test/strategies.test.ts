@@ -108,25 +108,3 @@ describe("random, pct and portfolio", () => {
     assert.isBelow(report.runs, 1000)
   })
 })
-
-describe("shrinking", () => {
-  it("leaves the fewest deviations, whatever was found", async () => {
-    for (let seed = 0; seed < 5; seed++) {
-      for (const program of [lostUpdate, locksInBothOrders]) {
-        const { failure } = await run(Explorer.explore(program, { strategy: Strategy.random(), seed }))
-        assert.strictEqual(failure?.deviations, 1)
-      }
-    }
-  })
-
-  it("keeps the verdict", async () => {
-    const two = Effect.flatMap(lines(2, 2), (log) =>
-      log === "aabb" ? Effect.void : Effect.die(new Error(log === "abba" ? "wanted" : "other"))
-    )
-    const report = await run(Explorer.explore(two, { strategy: Strategy.random(), seed: 3 }))
-    const again = await run(
-      Explorer.explore(two, { strategy: Strategy.replay(report.failure?.found ?? ""), shrink: false })
-    )
-    assert.strictEqual(again.failure?.trace.split("\n")[0], report.failure?.trace.split("\n")[0])
-  })
-})

@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 import { checkCount, checkDuration, checkPositive, describe } from "./defect.ts"
+import type { AnyEffect } from "./effectLast.ts"
 import { type Ask, Permits, type RequestOptions } from "./permits.ts"
-import type { AnyEffect } from "./turnstile.ts"
 
 const overflows = ["fail", "dropOldest", "dropLowestPriority"] as const
 

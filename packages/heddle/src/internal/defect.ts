@@ -20,6 +20,10 @@ export const checkCount = (
   throw new RangeError(`${operation}: ${what} must be ${rule}, got ${describe(value)}`)
 }
 
+/** Who speaks in a message: the operation, and the thing that it was done to where that has a name. */
+export const labelOf = (operation: string, name: string | undefined): string =>
+  name === undefined ? operation : `${operation} on ${JSON.stringify(name)}`
+
 /** A number that is at least one: of tasks at a time, of results that are needed. */
 export const checkPositive = (
   operation: string,
@@ -61,4 +65,9 @@ export const checkDuration = (operation: string, what: string, input: Duration.I
   const duration = Number.isNaN(input) ? Option.none() : Duration.fromInput(input)
   if (Option.isSome(duration)) return duration.value
   throw new RangeError(`${operation}: ${what} must be a duration such as "5 seconds", got ${describe(input)}`)
+}
+
+/** Any other rule, in words. */
+export const checkThat = (holds: boolean, operation: string, what: string, value: unknown, rule: string): void => {
+  if (!holds) throw new RangeError(`${operation}: ${what} must be ${rule}, got ${describe(value)}`)
 }

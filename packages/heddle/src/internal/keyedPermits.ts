@@ -13,9 +13,10 @@ import * as Effect from "effect/Effect"
 
 import { Account, KeyedAsk } from "./account.ts"
 import { checkCount, describe } from "./defect.ts"
-import { KeyMap } from "./keyMap.ts"
+import type { AnyEffect } from "./effectLast.ts"
+import { StructuralMap } from "./structuralMap.ts"
 import { Turns } from "./turns.ts"
-import { type AnyEffect, type Guard, Turnstile } from "./turnstile.ts"
+import { type Guard, Turnstile } from "./turnstile.ts"
 
 export type Budget<K> = number | ((key: K) => number)
 
@@ -25,7 +26,7 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
   private largestTotal: number
   private taken = 0
   private waiting = 0
-  private readonly accounts = new KeyMap<K, Account<K>>()
+  private readonly accounts = new StructuralMap<K, Account<K>>()
   // Invariant: the ring has the accounts that are ready, and what comes next in it does not fit the total.
   private readonly ring = new Turns<Account<K>>()
 

@@ -4,8 +4,9 @@
 import * as Effect from "effect/Effect"
 
 import { checkCount, checkPriority, checkPriorityStep } from "./defect.ts"
+import type { AnyEffect } from "./effectLast.ts"
 import { PriorityLine } from "./priorityLine.ts"
-import { type AnyEffect, Turnstile, Request } from "./turnstile.ts"
+import { Request, Turnstile } from "./turnstile.ts"
 import { StandingAside } from "./waitLine.ts"
 
 export class Ask extends Request<Ask> {

@@ -21,7 +21,8 @@ const resumesPerTask = 256
 
 export class ReadyRing {
   private readonly scheduler: Scheduler
-  private dispatcher: SchedulerDispatcher
+  /** Of the task that is scheduled, or was last. */
+  private dispatcher: SchedulerDispatcher | undefined = undefined
   // A circular buffer as two columns; the capacity is a power of two. Whoever is interrupted on the ring is not
   // looked for: its entry stays, counts as one of the 256, and resumes nobody.
   private resumes: Array<Resume | undefined> = emptyColumn(16)
@@ -32,7 +33,6 @@ export class ReadyRing {
 
   constructor(scheduler: Scheduler) {
     this.scheduler = scheduler
-    this.dispatcher = scheduler.makeDispatcher()
   }
 
   /** Has `resume(effect)` called soon, behind all earlier ones, never on the caller's stack. */
@@ -41,17 +41,20 @@ export class ReadyRing {
     const slot = (this.first + this.size++) & (this.resumes.length - 1)
     this.resumes[slot] = resume
     this.effects[slot] = effect
-    this.schedule()
+    if (!this.scheduled) this.schedule(this.dispatcherOfServer())
   }
 
   // On the dispatcher of whoever serves, as Effect's own primitives do: `Effect.runSync` runs the tasks of its root fiber and
-  // no others.
-  private schedule(): void {
-    if (this.scheduled) return
-    this.scheduled = true
+  // no others. Outside of a fiber on a new one: that of an earlier server may be as dead as its fiber.
+  private dispatcherOfServer(): SchedulerDispatcher {
     const fiber = Fiber.getCurrent()
-    if (fiber?.cache.scheduler === this.scheduler) this.dispatcher = fiber.currentDispatcher
-    this.dispatcher.scheduleTask(this.flush, 0)
+    return fiber?.cache.scheduler === this.scheduler ? fiber.currentDispatcher : this.scheduler.makeDispatcher()
+  }
+
+  private schedule(dispatcher: SchedulerDispatcher): void {
+    this.scheduled = true
+    this.dispatcher = dispatcher
+    dispatcher.scheduleTask(this.flush, 0)
   }
 
   // Invariant: while it runs, `scheduled` stays true, so whoever is pushed by a resumed fiber waits for this loop or for
@@ -71,7 +74,7 @@ export class ReadyRing {
     } finally {
       // also when an observer of a resumed fiber throws: those behind it still wake
       this.scheduled = false
-      if (this.size > 0) this.schedule()
+      if (this.size > 0) this.schedule(this.dispatcher!)
       else if (this.resumes.length > keptCapacity) this.reset()
     }
   }

@@ -22,9 +22,10 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Pull from "effect/Pull"
+import type * as Pull from "effect/Pull"
 import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 
+import { withoutDone } from "./cursor.ts"
 import { type ReadyRing, readyRing } from "./readyRing.ts"
 import { InArrivalOrder, InInputOrder, type Results } from "./results.ts"
 
@@ -331,9 +332,3 @@ const combine = <E>(failures: ReadonlyArray<Failure<E>>): Cause.Cause<E> => {
 
 const isNoFailure = (reason: Cause.Reason<unknown>): reason is Cause.Die | Cause.Interrupt =>
   !Cause.isFailReason(reason)
-
-/** The failure of the source, if it is more than its end. */
-const withoutDone = <E>(cause: Cause.Cause<E | Cause.Done>): Cause.Cause<E> | undefined => {
-  const reasons = cause.reasons.filter((reason): reason is Cause.Reason<E> => !Pull.isDoneFailure(reason))
-  return reasons.length === 0 ? undefined : Cause.fromReasons(reasons)
-}

@@ -4,16 +4,14 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Inspectable from "effect/Inspectable"
-import * as Pipeable from "effect/Pipeable"
 import type { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 
+import type { AnyEffect } from "./effectLast.ts"
+import { Handle } from "./handle.ts"
 import { type Claim, type Counts, observe, type Parties, type Subject } from "./observer.ts"
 import { PriorityWaiter } from "./priorityLine.ts"
 import { type ReadyRing, readyRing } from "./readyRing.ts"
-
-export type AnyEffect = Effect.Effect<any, any, any>
 
 /**
  * ```
@@ -70,19 +68,11 @@ const keptGuards = 256
 /** Thrown by a take, caught by what is done instead: see `Turnstile.takeOrElse`. */
 const noRoom = { noRoom: true }
 
-export abstract class Turnstile<R extends Request<R>> extends Inspectable.Class {
-  readonly kind: string
-  readonly name: string | undefined
+export abstract class Turnstile<R extends Request<R>> extends Handle {
   /** What whoever comes goes on with once nobody is served any more. */
   protected closed: AnyEffect | undefined = undefined
   private subject: Subject | undefined = undefined
   private readonly idleGuards: Array<Guard<R>> = []
-
-  constructor(kind: string, name: string | undefined) {
-    super()
-    this.kind = kind
-    this.name = name
-  }
 
   /** Shows it to the seam, once it is whole. */
   observed(): this {
@@ -107,21 +97,9 @@ export abstract class Turnstile<R extends Request<R>> extends Inspectable.Class 
     return this.closed
   }
 
-  pipe() {
-    return Pipeable.pipeArguments(this, arguments)
-  }
-
-  toJSON() {
-    return { _id: this.kind, name: this.name, ...this.counts() }
-  }
-
   /** Who holds and who waits, while somebody looks. */
   protected parties(): Parties | undefined {
     return this.subject?.parties()
-  }
-
-  label(operation: string): string {
-    return `${this.kind}.${operation}${this.name === undefined ? "" : ` on ${JSON.stringify(this.name)}`}`
   }
 
   takeNow(request: R): boolean {

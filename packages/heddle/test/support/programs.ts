@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 import { ManualClock } from "./manualClock.ts"
-import { SteppingScheduler } from "./sweep.ts"
+import { SteppingScheduler } from "./steppingScheduler.ts"
 
 /** `what` is done, `a` and `b` say with what; `settles` whether those who can go on do so before the next step. */
 export const Steps = Schema.Array(

@@ -8,9 +8,8 @@ export class Choices implements Point {
   kind: PointKind = "dispatch"
   points = 0
   deviations: Array<Deviation> = []
-  /** A deviation could not be taken: the run was not what its schedule was made from. */
-  diverged = false
   private search: Search = defaults
+  /** Where a fiber could go on that runs: it, and after it the one on whose stack it does. */
   private running: FiberRecord | undefined = undefined
   private readonly ready: ReadyQueue
 
@@ -22,7 +21,6 @@ export class Choices implements Point {
     this.search = search
     this.points = 0
     this.deviations = []
-    this.diverged = false
   }
 
   decide(alternatives: number, kind: PointKind, running: FiberRecord | undefined): number {
@@ -30,22 +28,28 @@ export class Choices implements Point {
     this.running = kind === "preemption" || kind === "resume" ? running : undefined
     const wanted = this.search.choose(alternatives, this)
     const point = this.points++
-    if (wanted <= 0) return 0
-    if (wanted >= alternatives) {
-      this.diverged = true
-      return 0
-    }
+    // one that is not there was meant for another run
+    if (!(wanted > 0 && wanted < alternatives)) return 0
     this.deviations.push({ point, alternative: wanted })
     return wanted
   }
 
-  keyOf(index: number): number {
-    if (this.running === undefined) return this.ready.at(index)?.key ?? 0
-    return index === 0 ? this.running.key : (this.ready.at(index - 1)?.key ?? 0)
+  get candidates(): number {
+    return this.started + this.ready.alternatives()
   }
-  hasYielded(index: number): boolean {
-    if (this.running === undefined) return this.ready.at(index)?.yielded ?? false
-    return index > 0 && (this.ready.at(index - 1)?.yielded ?? false)
+  keyOf(index: number): number {
+    const { running, started } = this
+    if (index >= started) return this.ready.at(index - started)?.key ?? 0
+    return (index === 0 ? running : running?.below)?.key ?? 0
+  }
+  yieldsOf(index: number): number {
+    const { started } = this
+    return index < started ? 0 : (this.ready.at(index - started)?.yields ?? 0)
+  }
+  /** How many candidates need no task to go on. */
+  private get started(): number {
+    if (this.running === undefined) return 0
+    return this.running.below === undefined ? 1 : 2
   }
 }
 

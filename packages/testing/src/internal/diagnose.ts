@@ -31,8 +31,11 @@ export interface Failure {
   readonly trace: string
 }
 
-/** Runs that shrinking may take. */
+/** Runs that shrinking may take; where each of them waits for something outside, a good deal fewer. */
 const shrinkRuns = 3000
+const shrinkRunsOutside = 60
+/** Runs of a strategy that looks for the same in a weaker mode: so many, or as many as it took to find it. */
+const weakestRuns = 300
 
 export const diagnose = Effect.fnUntraced(function* (
   runner: Runner,
@@ -46,14 +49,18 @@ export const diagnose = Effect.fnUntraced(function* (
   const original = failed.facts.schedule
   const again = yield* runner.attempt(mode, replaySearch(original, seed))
   const reproducible = again.verdict !== undefined && verdictKey(again.verdict) === key
-  const schedule =
-    small && reproducible ? yield* shrink(runner, { mode, seed, schedule: original }, key, shrinkRuns) : original
+  const shrinks = small && reproducible
+  const runs = runner.mixed ? shrinkRunsOutside : shrinkRuns
+  const schedule = shrinks ? yield* shrink(runner, { mode, seed, schedule: original }, key, runs) : original
   const weaker = modes.slice(0, modes.indexOf(mode))
-  const least = small && reproducible ? yield* weakest(runner, weaker, seed, key, shrinkRuns / 10) : undefined
+  const least = shrinks
+    ? yield* weakest(runner, weaker, seed, key, runner.mixed ? shrinkRunsOutside / 6 : Math.max(weakestRuns, run))
+    : undefined
 
   const recorder = new TraceRecorder(failed.verdict._tag === "Outside" ? "outside" : "quiescent")
   const traced = yield* runner.attempt(mode, replaySearch(schedule, seed), { trace: recorder })
-  const verdict = traced.verdict ?? failed.verdict
+  // where the explorer does not own everything, a run may be another one each time
+  const verdict = traced.verdict !== undefined && verdictKey(traced.verdict) === key ? traced.verdict : failed.verdict
   const replay = formatReplay({ mode, seed, schedule, extra: undefined })
   const failure: Omit<Failure, "trace"> = {
     verdict,
@@ -64,7 +71,7 @@ export const diagnose = Effect.fnUntraced(function* (
         ? replay
         : formatReplay({
             ...least,
-            schedule: yield* shrink(runner, least, key, shrinkRuns / 10),
+            schedule: yield* shrink(runner, least, key, runs / 3),
             extra: undefined
           }),
     seed,

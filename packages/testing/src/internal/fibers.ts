@@ -1,6 +1,7 @@
 /** The fibers of a run: each is known from its first operation on. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type { Span } from "effect/Tracer"
 
 export type AnyFiber = Fiber.Fiber<unknown, unknown>
 
@@ -24,7 +25,7 @@ export class FiberRecord {
   skip = 0
   /** The scheduler made it yield; the task that continues it is about to be scheduled. */
   forced = false
-  /** The task of its last slice, counted by the engine. */
+  /** When its last slice began: after so many tasks. */
   turn = 0
   /** Where it has yielded, or its sleep is over: what continues it. */
   continuation: Continuation | undefined = undefined
@@ -36,45 +37,57 @@ export class FiberRecord {
   below: FiberRecord | undefined = undefined
   /** It started on the stack of the one that forked it, and this is still its first slice. */
   immediate = false
-  /** The last `Explorer.step`. */
-  step: string | undefined = undefined
+  /** How often it has yielded of its own accord. */
+  yields = 0
+  /** It waits for a time. */
+  asleep = false
+  /** The last `Explorer.step`, and the span in which it was. */
+  private step: string | undefined = undefined
+  private stepSpan: object | undefined = undefined
+  /** The span of whoever explores: it names nothing in the run. */
+  outerSpan: object | undefined = undefined
   /** It was resumed from outside the run: by a real timer or promise. */
   outside = false
 
   constructor(
     fiber: AnyFiber,
     key: number,
-    origin: {
-      readonly parent: FiberRecord | undefined
-      readonly forkedAt: number
-      readonly forkedIn: string | undefined
-    }
+    parent: FiberRecord | undefined,
+    forkedAt: number,
+    forkedIn: string | undefined
   ) {
     this.fiber = fiber
     this.key = key
-    this.parent = origin.parent
-    this.forkedAt = origin.forkedAt
-    this.forkedIn = origin.forkedIn
+    this.parent = parent
+    this.forkedAt = forkedAt
+    this.forkedIn = forkedIn
   }
 
   get ended(): boolean {
     return this.fiber.pollUnsafe() !== undefined
   }
 
-  /** The nearest name of what it does: its last step, else its span. */
-  get doing(): string | undefined {
-    return this.step ?? spanName(this.fiber)
+  reach(step: string): void {
+    this.step = step
+    this.stepSpan = this.span
   }
-}
 
-const spanName = (fiber: AnyFiber): string | undefined => {
-  const span = fiber.cache.span
-  return span?._tag === "Span" ? span.name : undefined
+  /** The nearest name of what it does: of the last step and the span that it is in, the one that came later. */
+  get doing(): string | undefined {
+    const { span, step } = this
+    return span === undefined || (step !== undefined && span === this.stepSpan) ? step : span.name
+  }
+
+  private get span(): Span | undefined {
+    const { span } = this.fiber.cache
+    return span?._tag === "Span" && span !== this.outerSpan ? span : undefined
+  }
 }
 
 export class Fibers {
   /** In the order of their first operations; the root comes first. */
   records: Array<FiberRecord> = []
+  outerSpan: object | undefined = undefined
   private readonly byFiber = new Map<AnyFiber, FiberRecord>()
 
   reset(): void {
@@ -85,8 +98,13 @@ export class Fibers {
     return this.byFiber.get(fiber)
   }
   add(record: FiberRecord): void {
+    record.outerSpan = this.outerSpan
     this.byFiber.set(record.fiber, record)
     this.records.push(record)
+  }
+  get haveEnded(): boolean {
+    for (const { fiber } of this.records) if (fiber.pollUnsafe() === undefined) return false
+    return true
   }
   /** Whether a fiber is of an earlier run: they have rising numbers, and the root is the first of its run. */
   predates(fiber: AnyFiber): boolean {

@@ -6,38 +6,45 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 
-import type { AnyFiber, FiberRecord } from "./fibers.ts"
-import type { Intervention } from "./intervention.ts"
+import { check, checkOneOf, rules } from "./check.ts"
+import {
+  describePlan,
+  formatPlan,
+  Interruption,
+  type Moment,
+  moments,
+  parsePlan,
+  type Plan,
+  sweepSearch
+} from "./interruption.ts"
 import { formatReplay, parseReplay } from "./replayString.ts"
 import { Runner, type RunResult } from "./runner.ts"
-import type { Search } from "./search.ts"
+import { Allowance } from "./shrink.ts"
 import { replaySearch } from "./strategies/replay.ts"
 import { TraceRecorder } from "./trace.ts"
-import { describeVerdict, reasonOf } from "./verdict.ts"
+import { describeVerdict, reasonOf, verdictKey } from "./verdict.ts"
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface Scenario {
+export interface Scenario<R = never> {
   /** Run beside the target, started before it. */
-  readonly before?: ReadonlyArray<Effect.Effect<unknown, unknown>> | undefined
-  readonly target: Effect.Effect<unknown, unknown>
+  readonly before?: ReadonlyArray<Effect.Effect<unknown, unknown, R>> | undefined
+  readonly target: Effect.Effect<unknown, unknown, R>
   /** Run beside the target, started after it. */
-  readonly after?: ReadonlyArray<Effect.Effect<unknown, unknown>> | undefined
+  readonly after?: ReadonlyArray<Effect.Effect<unknown, unknown, R>> | undefined
 }
 
-/**
- * - `operation`: the fiber finds itself interrupted as it runs an operation; the operation still runs.
- * - `preemption`: the fiber is preempted before an operation, and interrupted while it is.
- * - `task`: the fiber is interrupted between two tasks of the scheduler: while it waits, or was granted what it waited
- *   for and has not been resumed yet.
- * - `pause`: the fiber is preempted before an operation, and not interrupted: what happens meanwhile must not be missed.
- *
- * @since 0.1.0
- * @category models
- */
-export type Moment = "operation" | "preemption" | "task" | "pause"
+/** What the effects of a scenario require. */
+type Requires<S extends Scenario<unknown>> =
+  | Effect.Services<S["target"]>
+  | RequiresAll<S["before"]>
+  | RequiresAll<S["after"]>
+type RequiresAll<Effects> = Effects extends ReadonlyArray<infer One> ? Effect.Services<One> : never
+
+/** How the target of a scenario ended. */
+type TargetExit<S extends Scenario<unknown>> = Exit.Exit<Effect.Success<S["target"]>, Effect.Error<S["target"]>>
 
 /**
  * @since 0.1.0
@@ -46,7 +53,7 @@ export type Moment = "operation" | "preemption" | "task" | "pause"
 export interface InterruptOptions {
   /** Default: all. */
   readonly moments?: ReadonlyArray<Moment> | undefined
-  /** The values of `MaxOpsBeforeYield`. Default: 3 to 64. */
+  /** The values of `MaxOpsBeforeYield`, from 3 up. Default: 3 to 64. */
   readonly budgets?: ReadonlyArray<number> | undefined
   /** Run one of the runs again: what `InterruptionFailure.replay` says. */
   readonly replay?: string | undefined
@@ -76,65 +83,15 @@ export class InterruptionFailure extends Data.TaggedError("InterruptionFailure")
   readonly replay: string | undefined
 }> {}
 
-const letters: Readonly<Record<Moment, string>> = { operation: "o", preemption: "p", task: "t", pause: "w" }
-
-interface Plan {
-  readonly budget: number
-  /** Fibers that are resumed on the stack of another are put into the queue. */
-  readonly queued: boolean
-  readonly at: { readonly moment: Moment; readonly number: number } | undefined
-}
-
-class Interruption implements Intervention {
-  target: AnyFiber | undefined = undefined
-  operations = 0
-  tasks = 0
-  private due = false
-  private readonly at: Plan["at"]
-
-  constructor(at: Plan["at"]) {
-    this.at = at
-  }
-  begins(): void {
-    this.target = undefined
-    this.operations = this.tasks = 0
-    this.due = false
-  }
-  beforeOperation({ fiber }: FiberRecord): boolean {
-    if (fiber !== this.target) return false
-    this.operations++
-    const { at } = this
-    if (at === undefined || at.moment === "task" || at.number !== this.operations) return false
-    if (at.moment === "operation") fiber.interruptUnsafe()
-    this.due = at.moment === "preemption"
-    return at.moment !== "operation"
-  }
-  betweenTasks(): boolean {
-    if (this.target === undefined || this.target.pollUnsafe() !== undefined) return false
-    this.tasks++
-    const { at } = this
-    if (!this.due && !(at?.moment === "task" && at.number === this.tasks)) return false
-    this.due = false
-    this.target.interruptUnsafe()
-    return true
-  }
-}
-
-/** All defaults, but resumed fibers wait in the queue where they are to. */
-const searchOf = (queued: boolean): Search => ({
-  next: () => 0,
-  choose: (_, { kind }) => (queued && kind === "resume" ? 1 : 0),
-  done: () => {}
-})
-
 /**
- * Runs a scenario again and again, its target interrupted each time at another place: before and as it runs each of its
- * operations, while it waits, and when it has been granted what it waited for but has not been resumed; with every
- * `MaxOpsBeforeYield` from 3 to 64, and with fibers that are resumed at once and that are queued first. The invariant
- * is looked at in each run when all fibers have ended.
+ * Runs a scenario again and again, its target interrupted each time at another place: before it starts, before and as
+ * it runs each of its operations, while it waits, and when it has been granted what it waited for but has not been
+ * resumed; with every `MaxOpsBeforeYield` from 3 to 64, and with fibers that are resumed at once and that are queued
+ * first. The invariant is looked at in each run when all fibers have ended. What it and the scenario require, the
+ * caller provides.
  *
- * Fails when the invariant does, when a fiber is stranded, when one beside the target fails, and when no run got
- * through.
+ * Fails when the invariant does, when a fiber is stranded or left, when one beside the target fails, and when no run
+ * got through. The failure is that of the calmest run that shows it: with the largest `MaxOpsBeforeYield`.
  *
  * @example
  * ```ts import.meta.vitest
@@ -161,23 +118,24 @@ const searchOf = (queued: boolean): Search => ({
  * @since 0.1.0
  * @category exploring
  */
-export const interruptEverywhere = <S extends Scenario, E, E2, R>(
+export const interruptEverywhere = <S extends Scenario<unknown>, E, R, E2, R2>(
   make: Effect.Effect<S, E, R> | (() => Effect.Effect<S, E, R>),
-  invariant: (exit: Exit.Exit<unknown, unknown>, scenario: S) => Effect.Effect<unknown, E2, R>,
+  invariant: (exit: TargetExit<S>, scenario: S) => Effect.Effect<unknown, E2, R2>,
   options: InterruptOptions = {}
-): Effect.Effect<InterruptReport, InterruptionFailure, R> =>
-  Effect.contextWith((context: Context.Context<R>) => {
-    const { budgets = allBudgets, moments = ["operation", "preemption", "task", "pause"] } = options
-    let interruption = new Interruption(undefined)
-    let plan: Plan = { budget: 3, queued: false, at: undefined }
-    let runs = 0
+): Effect.Effect<InterruptReport, InterruptionFailure, R | R2 | Requires<S>> =>
+  Effect.contextWith((context: Context.Context<R | R2 | Requires<S>>) => {
+    const { budgets = allBudgets } = options
+    check("the number of budgets", budgets.length, rules.positive)
+    for (const budget of budgets) check("budget", budget, rules.budget)
+    for (const moment of options.moments ?? moments) checkOneOf("moment", moment, moments)
+
+    const interruption = new Interruption({ budget: 3, queued: false, at: undefined })
     let completed = 0
     let interrupted = 0
-
     const program = Effect.gen(function* () {
-      const scenario = yield* Effect.suspend(() => (typeof make === "function" ? make() : make))
-      const start = (effect: Effect.Effect<unknown, unknown>) =>
-        Effect.forkDetach(Effect.provideService(effect, Scheduler.MaxOpsBeforeYield, plan.budget))
+      const scenario = yield* Effect.isEffect(make) ? make : Effect.suspend(make)
+      const start = (effect: Effect.Effect<unknown, unknown, unknown>) =>
+        Effect.forkDetach(Effect.provideService(effect, Scheduler.MaxOpsBeforeYield, interruption.plan.budget))
       const beside: Array<Fiber.Fiber<unknown, unknown>> = []
       for (const effect of scenario.before ?? []) beside.push(yield* start(effect))
       const target = yield* start(scenario.target)
@@ -191,7 +149,8 @@ export const interruptEverywhere = <S extends Scenario, E, E2, R>(
       }
       if (Exit.isSuccess(exit)) completed++
       else if (Exit.hasInterrupts(exit)) interrupted++
-      return yield* invariant(exit, scenario)
+      // the exit of the target is one of its types
+      return yield* invariant(exit as TargetExit<S>, scenario)
     })
     // the context of the caller has what the program requires
     const runner = new Runner(() => program as Effect.Effect<unknown, unknown>, context, {
@@ -200,81 +159,104 @@ export const interruptEverywhere = <S extends Scenario, E, E2, R>(
       daemons: "forbid",
       outsideMillis: 50
     })
-    const once = (next: Plan, search: Search, trace?: TraceRecorder): Effect.Effect<RunResult> =>
-      Effect.suspend(() => {
-        plan = next
-        interruption = new Interruption(plan.at)
-        return runner.attempt(modeOf(plan), search, { intervention: interruption, trace })
-      })
 
-    const fail = Effect.fnUntraced(function* (failed: Plan, result: RunResult) {
-      const { schedule } = result.facts
-      const replay = formatReplay({ mode: modeOf(failed), seed: 0, schedule, extra: extraOf(failed) })
-      const recorder = new TraceRecorder(result.verdict?._tag === "Outside" ? "outside" : "quiescent")
-      const traced = yield* once(failed, replaySearch(schedule, 0), recorder)
+    /** Runs a sweep up to its first failure. */
+    const sweep = Effect.fnUntraced(function* (
+      queued: boolean,
+      budgets: ReadonlyArray<number>,
+      isOver: (result: RunResult) => boolean
+    ) {
+      const search = sweepSearch(interruption, queued, budgets, options.moments ?? moments)
+      let last: RunResult | undefined
+      const { runs } = yield* runner.explore(
+        modeOf(queued),
+        search,
+        { runs: Infinity, millis: Infinity },
+        (result) => {
+          last = result
+          return result.verdict !== undefined || isOver(result)
+        },
+        interruption
+      )
+      return { runs, failed: last?.verdict === undefined ? undefined : { ...last, plan: interruption.plan } }
+    })
+
+    /** The same with the largest budget that shows it: the fewest forced yields. */
+    const calmest = Effect.fnUntraced(function* (first: Failed) {
+      const key = verdictKey(first.verdict!)
+      const allowance = new Allowance(calmRuns)
+      for (const budget of budgets.filter((budget) => budget > first.plan.budget).toSorted((a, b) => b - a)) {
+        const { failed } = yield* sweep(first.plan.queued, [budget], (result) => {
+          allowance.spend(result)
+          return allowance.isSpent
+        })
+        if (failed !== undefined && verdictKey(failed.verdict!) === key) return failed
+        if (allowance.isSpent) break
+      }
+      return first
+    })
+
+    const again = (plan: Plan, schedule: RunResult["facts"]["schedule"], trace?: TraceRecorder) => {
+      interruption.plan = plan
+      interruption.recorder = trace
+      return Effect.ensuring(
+        runner.attempt(modeOf(plan.queued), replaySearch(schedule, 0), { intervention: interruption, trace }),
+        Effect.sync(() => {
+          interruption.recorder = undefined
+        })
+      )
+    }
+
+    const fail = Effect.fnUntraced(function* ({ facts: { schedule }, plan, verdict }: Failed) {
+      const mode = modeOf(plan.queued)
+      const replay = formatReplay({ mode, seed: 0, schedule, extra: formatPlan(plan) })
+      const recorder = new TraceRecorder(verdict!._tag === "Outside" ? "outside" : "quiescent")
+      const traced = yield* again(plan, schedule, recorder)
+      const same = traced.verdict !== undefined && verdictKey(traced.verdict) === verdictKey(verdict!)
       const message = [
-        describeVerdict(traced.verdict ?? result.verdict!),
+        describeVerdict(same ? traced.verdict : verdict!),
         "",
-        recorder.render(runner.engineFor(modeOf(failed)).engine.records),
+        recorder.render(runner.engineFor(mode).engine.records),
         "",
-        `MaxOpsBeforeYield ${failed.budget}, ${failed.at === undefined ? "no interruption" : `${failed.at.moment} ${failed.at.number}`}`,
+        describePlan(plan),
         `replay: ${replay}`
       ].join("\n")
       return yield* new InterruptionFailure({ message, replay })
     })
 
-    const sweep = Effect.gen(function* () {
-      let turn = performance.now()
-      const attempt = Effect.fnUntraced(function* (plan: Plan) {
-        if (performance.now() - turn > 10) {
-          yield* Effect.yieldNow
-          turn = performance.now()
-        }
-        runs++
-        const result = yield* once(plan, searchOf(plan.queued))
-        if (result.verdict !== undefined) return yield* fail(plan, result)
-        return undefined
-      })
-      for (const queued of [false, true]) {
-        for (const budget of budgets) {
-          yield* attempt({ budget, queued, at: undefined })
-          const { operations, tasks } = interruption
-          for (const moment of moments) {
-            const count = moment === "task" ? tasks : operations
-            for (let number = 1; number <= count; number++) yield* attempt({ budget, queued, at: { moment, number } })
-          }
-        }
+    if (options.replay !== undefined) {
+      const parsed = parseReplay(options.replay)
+      const plan = parsePlan(parsed?.extra, parsed?.mode === "resume")
+      if (parsed === undefined || plan === undefined) {
+        return Effect.die(new Error(`${JSON.stringify(options.replay)} is not a replay string of interruptEverywhere`))
       }
-      if (completed > 0) return { runs, completed, interrupted } satisfies InterruptReport
+      return Effect.gen(function* () {
+        const result = yield* again(plan, parsed.schedule)
+        if (result.verdict !== undefined) return yield* fail({ ...result, plan })
+        return { runs: 1, completed, interrupted }
+      })
+    }
+    return Effect.gen(function* () {
+      let runs = 0
+      for (const queued of [false, true]) {
+        const swept = yield* sweep(queued, budgets, () => false)
+        runs += swept.runs
+        if (swept.failed !== undefined) return yield* fail(yield* calmest(swept.failed))
+      }
+      if (completed > 0) return { runs, completed, interrupted }
       const message = `no run got through: the target never succeeded in ${runs} runs`
       return yield* new InterruptionFailure({ message, replay: undefined })
     })
-
-    if (options.replay === undefined) return sweep
-    const parsed = parseReplay(options.replay)
-    const again = planOf(parsed?.extra)
-    if (parsed === undefined || again === undefined) {
-      return Effect.die(new Error(`${JSON.stringify(options.replay)} is not a replay string of interruptEverywhere`))
-    }
-    return Effect.gen(function* () {
-      const result = yield* once({ ...again, queued: parsed.mode === "resume" }, replaySearch(parsed.schedule, 0))
-      if (result.verdict !== undefined) return yield* fail({ ...again, queued: parsed.mode === "resume" }, result)
-      return { runs: 1, completed, interrupted }
-    })
   })
 
-const modeOf = ({ queued }: Plan) => (queued ? "resume" : "stock")
-
-const extraOf = ({ at, budget }: Plan): string =>
-  `b${budget.toString(36)}${at === undefined ? "" : `,${letters[at.moment]}${at.number.toString(36)}`}`
-
-const planOf = (extra: string | undefined): Plan | undefined => {
-  const match = /^b([0-9a-z]+)(?:,([optw])([0-9a-z]+))?$/.exec(extra ?? "")
-  if (match === null) return undefined
-  const moment = (Object.keys(letters) as ReadonlyArray<Moment>).find((moment) => letters[moment] === match[2])
-  const at = moment === undefined ? undefined : { moment, number: Number.parseInt(match[3]!, 36) }
-  return { budget: Number.parseInt(match[1]!, 36), queued: false, at }
+interface Failed extends RunResult {
+  readonly plan: Plan
 }
+
+const modeOf = (queued: boolean) => (queued ? "resume" : "stock")
 
 /** Below 3 a fiber never gets on: a forced yield costs two operations of its next slice. */
 const allBudgets = Array.from({ length: 62 }, (_, index) => index + 3)
+
+/** Runs that looking for the calmest may take. */
+const calmRuns = 5000

@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 
 import { portfolio, type Strategy } from "../Strategy.ts"
+import { check, checkOneOf, rules } from "./check.ts"
 import { diagnose } from "./diagnose.ts"
 import { CurrentEngine } from "./engine.ts"
 import { type Call, History } from "./linearizability/history.ts"
@@ -16,7 +17,7 @@ import type { Operation, Operations } from "./linearizability/model.ts"
 import { describeHistory, describeScenario, describeUnexplained, nameOf } from "./linearizability/report.ts"
 import { type Cell, type Scenario, scenarios } from "./linearizability/scenario.ts"
 import { explain, type Unexplained } from "./linearizability/search.ts"
-import type { Mode } from "./model.ts"
+import { type Mode, modes } from "./model.ts"
 import { parseReplay, type Replay } from "./replayString.ts"
 import { Runner, type RunResult } from "./runner.ts"
 import type { Search } from "./search.ts"
@@ -94,7 +95,7 @@ const unexplainedMessage = "not linearizable: no order of the operations explain
 
 const currentEngine = Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(CurrentEngine)!))
 
-type FailedRun = RunResult & { readonly verdict: Verdict }
+type FailedRun = RunResult & { readonly verdict: Verdict; readonly mode: Mode }
 
 interface Ran {
   readonly history: History
@@ -146,18 +147,17 @@ export const linearizable = <System, State, Inputs, R = never>(
 ): Effect.Effect<LinearizableReport, LinearizabilityFailure, Exclude<R, Scope.Scope>> =>
   Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) => {
     const operations: Operations = spec.operations
-    const shape = {
-      operations,
-      fibers: positive("fibers", options.fibers ?? 3),
-      perFiber: positive("perFiber", options.perFiber ?? 3),
-      interruption: options.interruption ?? true
-    }
-    const perScenario = positive("runs", options.runs ?? 50)
-    const count = positive("scenarios", options.scenarios ?? 50)
-    const millis = options.millis ?? Infinity
-    const strategy = options.strategy ?? portfolio()
+    const { fibers = 3, interruption = true, millis = Infinity, perFiber = 3, seed = 0 } = options
+    const { runs: perScenario = 50, scenarios: count = 50, strategy = portfolio() } = options
+    check("fibers", fibers, rules.positive)
+    check("perFiber", perFiber, rules.positive)
+    check("runs", perScenario, rules.positive)
+    check("scenarios", count, rules.positiveOrInfinity)
+    check("millis", millis, rules.time)
+    check("seed", seed, rules.seed)
     const mode = strategy.mode ?? options.mode ?? "op"
-    const seed = options.seed ?? 0
+    checkOneOf("mode", mode, modes)
+    const scenario = scenarios({ operations, fibers, perFiber, interruption })
     const explained = new Set<string>()
     let current: Scenario = []
     let last: Ran | undefined
@@ -169,7 +169,7 @@ export const linearizable = <System, State, Inputs, R = never>(
       const system = yield* spec.make
       const engine = yield* currentEngine
       const fibers: Array<Fiber.Fiber<void, unknown>> = []
-      const history = new History((fiber) => engine.isParked(fibers[fiber]!))
+      const history = new History((fiber) => engine.slices.isSuspended(fibers[fiber]!))
 
       const step = (fiber: number, cell: Cell): Effect.Effect<unknown, unknown, R> => {
         return Effect.withFiber((self) => {
@@ -221,22 +221,20 @@ export const linearizable = <System, State, Inputs, R = never>(
     })
 
     /** The first run of a scenario that goes wrong. */
-    const failing = Effect.fnUntraced(function* (scenario: Scenario, search: Search) {
+    const failing = Effect.fnUntraced(function* (scenario: Scenario, search: Search, mode: Mode) {
       current = scenario
       let failed: FailedRun | undefined
       const spent = yield* runner.explore(mode, search, { runs: perScenario, millis: Infinity }, (result) => {
-        if (result.verdict !== undefined) failed = { ...result, verdict: result.verdict }
+        if (result.verdict !== undefined) failed = { ...result, verdict: result.verdict, mode }
         return failed !== undefined
       })
       runs += spent.runs
       return failed
     })
 
-    const fail = Effect.fnUntraced(function* (scenario: Scenario, token: string, search: Search, small: boolean) {
-      const failed = yield* failing(scenario, search)
-      if (failed === undefined) return
+    const fail = Effect.fnUntraced(function* (scenario: Scenario, token: string, failed: FailedRun, small: boolean) {
       last = undefined
-      const { replay, trace } = yield* diagnose(runner, mode, failed, runs, small)
+      const { replay, trace } = yield* diagnose(runner, failed.mode, failed, runs, small)
       const ran = lastUnexplained()
       const text = `${token} ${replay}`
       const [reason = "", ...rest] = trace.split("\n")
@@ -253,17 +251,20 @@ export const linearizable = <System, State, Inputs, R = never>(
       return yield* new LinearizabilityFailure({ message: message.join("\n"), runs, replay: text })
     })
 
-    const check = (batch: Arbitrary.CheckOptions, property: (scenario: Scenario) => boolean | Effect.Effect<boolean>) =>
-      Arbitrary.checkEffect(scenarios(shape), property, { maxShrinks: 500, ...batch })
+    const generate = (
+      batch: Arbitrary.CheckOptions,
+      property: (scenario: Scenario) => boolean | Effect.Effect<boolean>
+    ) => Arbitrary.checkEffect(scenario, property, { maxShrinks: 500, ...batch })
 
     if (options.replay !== undefined) {
       const { replay, token } = parse(options.replay)
       return Effect.gen(function* () {
         // whatever it is, it is the scenario that failed
-        const found = yield* check({ replay: token }, () => false)
+        const found = yield* generate({ replay: token }, () => false)
         if (found._tag !== "Falsified")
           return yield* Effect.die(new Error(`no scenario has this replay string: ${token}`))
-        yield* fail(found.shrunkInput, token, replaySearch(replay.schedule, replay.seed), false)
+        const failed = yield* failing(found.shrunkInput, replaySearch(replay.schedule, replay.seed), replay.mode)
+        if (failed !== undefined) return yield* fail(found.shrunkInput, token, failed, false)
         return { scenarios: 1, runs, histories: explained.size }
       })
     }
@@ -272,16 +273,24 @@ export const linearizable = <System, State, Inputs, R = never>(
       let done = 0
       while (done < count && performance.now() - begun < millis) {
         const batch = { runs: Math.min(count - done, batchSize), seed: `${seed}.${done / batchSize}` }
-        const found = yield* check(batch, (scenario) =>
-          Effect.map(failing(scenario, strategy.search(seed)), (failed) => failed === undefined)
+        const found = yield* generate(batch, (scenario) =>
+          Effect.map(failing(scenario, strategy.search(seed), mode), (failed) => failed === undefined)
         )
-        if (found._tag === "Falsified") yield* fail(found.shrunkInput, found.replay, strategy.search(seed), true)
+        if (found._tag === "Falsified") {
+          const { replay, shrunkInput } = found
+          const failed = yield* failing(shrunkInput, strategy.search(seed), mode)
+          if (failed === undefined)
+            return yield* Effect.die(new Error(`${notReproducible}\n${describeScenario(shrunkInput)}`))
+          return yield* fail(shrunkInput, replay, failed, true)
+        }
         if (found._tag === "Exhausted") return yield* Effect.die(new Error("the schemas generate next to nothing"))
         done += batch.runs
       }
       return { scenarios: done, runs, histories: explained.size }
     })
   })
+
+const notReproducible = "a scenario failed, and then it did not: something decides that the explorer does not own"
 
 /** Scenarios grow over a batch, from a few short ones to the full size. */
 const batchSize = 50
@@ -294,9 +303,4 @@ const parse = (text: string): { readonly token: string; readonly replay: Replay 
     throw new Error(`${JSON.stringify(text)} is not a replay string of linearizable`)
   }
   return { replay, token: text.slice(0, at) }
-}
-
-const positive = (name: string, value: number): number => {
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw new Error(`${name} has to be a positive integer, and is ${value}`)
 }

@@ -2,11 +2,12 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { format } from "effect/Formatter"
 
 import { exhaustive } from "../Strategy.ts"
 import { formatReplay } from "./replayString.ts"
 import { type Make, type Options, session } from "./session.ts"
-import { describeVerdict, reasonOf } from "./verdict.ts"
+import { describeVerdict, reasonOf, type Verdict } from "./verdict.ts"
 
 /**
  * One result that was reached.
@@ -28,7 +29,7 @@ export interface Outcome {
 export interface Outcomes {
   /** Sorted by result. */
   readonly outcomes: ReadonlyArray<Outcome>
-  /** There are no others: every schedule was run that the strategy is about. */
+  /** There are no others: every schedule was run that the strategy is about, and none draws from `Random`. */
   readonly exhausted: boolean
   readonly runs: number
 }
@@ -43,7 +44,7 @@ export interface Outcomes {
 export const outcomes = <A, E, R>(
   make: Make<A, E, R>,
   options: Options & {
-    /** How a result is written. Default: as JSON. */
+    /** How a result is written. Default: as JSON, and in the form of `effect/Formatter` what that cannot tell apart. */
     readonly render?: ((exit: Exit.Exit<A, E>) => string) | undefined
   } = {}
 ): Effect.Effect<Outcomes, never, R> =>
@@ -56,10 +57,10 @@ export const outcomes = <A, E, R>(
       const search = strategy.search(seed)
       const found = new Map<string, { count: number; readonly replay: string }>()
       const render = options.render ?? renderExit
+      let drawsRandom = false
       const { runs } = yield* runner.explore(mode, search, budget, ({ exit, facts, seed, verdict }) => {
-        const ended = exit !== undefined && (verdict === undefined || verdict._tag === "Failed")
-        // the exit of the program is an exit of its types
-        const result = ended ? render(exit as Exit.Exit<A, E>) : describeVerdict(verdict!).split(":")[0]!
+        drawsRandom ||= facts.drawsRandom
+        const result = resultOf(exit as Exit.Exit<A, E> | undefined, verdict, render)
         const known = found.get(result)
         if (known !== undefined) known.count++
         else {
@@ -68,14 +69,26 @@ export const outcomes = <A, E, R>(
         }
         return false
       })
+      runner.checkSteps()
       const all = Array.from(found, ([result, { count, replay }]) => ({ result, count, replay }))
       return {
         outcomes: all.toSorted((a, b) => (a.result < b.result ? -1 : 1)),
-        exhausted: search.exhausted?.() === true,
+        exhausted: search.exhausted?.() === true && !drawsRandom,
         runs
       }
     })
   )
 
+/** The exit of the program, which is one of its types, or what else became of it. */
+const resultOf = <A, E>(
+  exit: Exit.Exit<A, E> | undefined,
+  verdict: Verdict | undefined,
+  render: (exit: Exit.Exit<A, E>) => string
+): string => {
+  if (exit !== undefined && (verdict === undefined || Exit.isFailure(exit))) return render(exit)
+  if (verdict?._tag === "Failed") return reasonOf(verdict.cause)
+  return describeVerdict(verdict!).split(":")[0]!
+}
+
 const renderExit = (exit: Exit.Exit<unknown, unknown>): string =>
-  Exit.isSuccess(exit) ? (JSON.stringify(exit.value) ?? "undefined") : reasonOf(exit.cause)
+  Exit.isSuccess(exit) ? format(exit.value) : reasonOf(exit.cause)

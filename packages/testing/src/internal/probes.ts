@@ -50,12 +50,12 @@ export interface Resource {
  */
 export const resource = (name: string): Resource => {
   const acquire = Effect.withFiber((fiber) => {
-    const found = fiber.getRef(CurrentEngine)?.observations.resource(name)
+    const found = fiber.getRef(CurrentEngine)?.resources.get(name)
     if (found !== undefined) found.acquired++
     return Effect.void
   })
   const release = Effect.withFiber((fiber) => {
-    const found = fiber.getRef(CurrentEngine)?.observations.resource(name)
+    const found = fiber.getRef(CurrentEngine)?.resources.get(name)
     if (found === undefined) return Effect.void
     return ++found.released > found.acquired
       ? Effect.die(new Error(`the resource "${name}" was released more often than acquired`))

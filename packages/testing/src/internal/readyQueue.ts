@@ -21,8 +21,8 @@ export interface Task extends Continuation {
   /** The scheduler made its fiber yield: two operations from now stand where one did then. */
   readonly forced: boolean
   key: number
-  /** Its fiber yielded of its own accord. */
-  yielded: boolean
+  /** Where its fiber yielded of its own accord: how often it has by now. */
+  yields: number
 }
 
 /** What one dispatcher runs at its next turn. */
@@ -36,25 +36,29 @@ class Turn {
   }
 }
 
+/** Who takes what is scheduled. */
+export interface Dispatching {
+  readonly schedule: (dispatcher: Dispatcher, run: () => void, priority: number) => void
+  readonly drain: (dispatcher: Dispatcher) => void
+}
+
 export class Dispatcher implements SchedulerDispatcher {
   /** The turn that still takes tasks. */
   open: Turn | undefined = undefined
   visited = 0
-  private readonly schedule: (dispatcher: Dispatcher, run: () => void, priority: number) => void
-  private readonly drain: (dispatcher: Dispatcher) => void
+  /** The run that it was made in. */
+  readonly epoch: number
+  private readonly dispatching: Dispatching
 
-  constructor(
-    schedule: (dispatcher: Dispatcher, run: () => void, priority: number) => void,
-    drain: (dispatcher: Dispatcher) => void
-  ) {
-    this.schedule = schedule
-    this.drain = drain
+  constructor(dispatching: Dispatching, epoch: number) {
+    this.dispatching = dispatching
+    this.epoch = epoch
   }
   scheduleTask(run: () => void, priority: number): void {
-    this.schedule(this, run, priority)
+    this.dispatching.schedule(this, run, priority)
   }
   flush(): void {
-    this.drain(this)
+    this.dispatching.drain(this)
   }
 }
 
@@ -180,6 +184,9 @@ export class ReadyQueue {
     const task = this.tasks.find((task) => task.run === run)
     if (task !== undefined) this.remove(task)
   }
+
+  /** The number of the first task that was scheduled and has not run. */
+  readonly oldest = (): number => this.tasks.reduce((least, { order }) => Math.min(least, order), Infinity)
 
   firstOf(dispatcher: Dispatcher): Task | undefined {
     return this.tasks.find(({ turn }) => turn.dispatcher === dispatcher)

@@ -25,18 +25,27 @@ export const formatReplay = ({ extra, mode, schedule, seed }: Replay): string =>
   return [mode, seed.toString(36), deviations.join(","), ...(extra === undefined ? [] : [extra])].join(":")
 }
 
-/** Undefined when the text is none. */
+/** Undefined when the text is none: `formatReplay` gives back any other, character by character. */
 export const parseReplay = (text: string): Replay | undefined => {
   const match = /^(\w+):([0-9a-z]+):([0-9a-z.,]*)(?::([0-9a-z.,]+))?$/.exec(text.trim())
   const mode = modes.find((mode) => mode === match?.[1])
-  if (match === null || mode === undefined) return undefined
+  const seed = numberOf(match?.[2])
+  if (match === null || mode === undefined || seed === undefined || seed >= 2 ** 32) return undefined
   const schedule: Array<Deviation> = []
   let point = 0
   for (const part of match[3] === "" ? [] : match[3]!.split(",")) {
-    const [, distance, alternative] = /^([0-9a-z]+)\.([0-9a-z]+)$/.exec(part) ?? []
-    if (distance === undefined || alternative === undefined) return undefined
-    point += Number.parseInt(distance, 36)
-    schedule.push({ point, alternative: Number.parseInt(alternative, 36) })
+    const parts = part.split(".")
+    const [distance, alternative] = parts.map(numberOf)
+    if (parts.length !== 2 || distance === undefined || alternative === undefined) return undefined
+    // two deviations at one point, and one to the default, are none
+    if (alternative === 0 || (distance === 0 && schedule.length > 0)) return undefined
+    point += distance
+    schedule.push({ point, alternative })
   }
-  return { mode, seed: Number.parseInt(match[2]!, 36), schedule, extra: match[4] }
+  return Number.isSafeInteger(point) ? { mode, seed, schedule, extra: match[4] } : undefined
+}
+
+const numberOf = (text: string | undefined): number | undefined => {
+  const number = Number.parseInt(text ?? "", 36)
+  return Number.isSafeInteger(number) && number.toString(36) === text ? number : undefined
 }

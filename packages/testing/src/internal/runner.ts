@@ -28,7 +28,6 @@ export interface RunResult {
   readonly exit: Exit.Exit<unknown, unknown> | undefined
   readonly seed: number
   readonly facts: RunFacts
-  readonly diverged: boolean
 }
 
 export interface Budget {
@@ -43,16 +42,26 @@ export class Runner {
   readonly options: RunnerOptions
   /** Fibers that were resumed by real timers or promises. */
   readonly outside = new Set<string>()
-  private readonly program: Program
+  /** Some run came to an `Explorer.step`. */
+  private hasSteps = false
+  private readonly program: Effect.Effect<unknown, unknown>
   private readonly base: Context.Context<never>
   private readonly engines = new Map<Mode, { readonly engine: Engine; readonly fork: Fork }>()
   private readonly surroundings: Surroundings
 
   constructor(program: Program, base: Context.Context<never>, options: RunnerOptions) {
-    this.program = program
+    this.program = Effect.suspend(program)
     this.base = base
     this.options = options
     this.surroundings = new Surroundings(options.outsideMillis)
+  }
+
+  /** A bound on overtaking says nothing where nobody comes to a step. */
+  checkSteps(): void {
+    if (this.options.maxBypass === undefined || this.hasSteps) return
+    throw new Error(
+      `maxBypass: ${this.options.maxBypass} counts who is overtaken at an Explorer.step, and no run came to one`
+    )
   }
 
   /** Whether a fiber was moved from outside, in any run so far. */
@@ -112,7 +121,8 @@ export class Runner {
     mode: Mode,
     search: Search,
     budget: Budget,
-    each: (result: RunResult) => boolean
+    each: (result: RunResult) => boolean,
+    intervention?: Intervention
   ): Effect.Effect<{ readonly runs: number }> {
     const { engine, fork } = this.engineFor(mode)
     const begun = performance.now()
@@ -128,24 +138,23 @@ export class Runner {
     /** Works for one turn; answers how a run has stopped where it is the event loop's turn to move it. */
     const work = (): Stop | undefined => {
       const start = performance.now()
-      while (!over) {
-        const next = runs < budget.runs && performance.now() - begun < budget.millis ? search.next() : undefined
+      for (let now = start; !over && now - start <= turnMillis; now = performance.now()) {
+        const next = runs < budget.runs && now - begun < budget.millis ? search.next() : undefined
         if (next === undefined) {
           over = true
           break
         }
         seed = next
-        const stop = this.run(engine, fork, { search, seed })
-        if (this.surroundings.isOpen(engine, stop, this.options.daemons)) return stop
+        const stop = this.run(engine, fork, { search, seed, intervention })
+        if (this.surroundings.isOpen(stop, this.options.daemons)) return stop
         finish(stop)
-        if (performance.now() - start > turnMillis) break
       }
       return undefined
     }
     return Effect.gen({ self: this }, function* () {
       for (;;) {
         const open = work()
-        if (open !== undefined) finish(yield* this.settle(engine, fork, open, seed))
+        if (open !== undefined) finish(yield* this.settle(engine, fork, open, seed, { intervention }))
         if (over) break
         yield* Effect.yieldNow
       }
@@ -156,7 +165,7 @@ export class Runner {
   /** Runs as far as that goes without the event loop. */
   private run(engine: Engine, fork: Fork, plan: Plan): Stop {
     engine.asksFirst = this.surroundings.asksFirst
-    engine.start(fork, Effect.suspend(this.program), plan)
+    engine.start(fork, this.program, plan)
     return engine.advance()
   }
 
@@ -171,7 +180,7 @@ export class Runner {
     const again = () => {
       const search = replaySearch(engine.choices.deviations, seed)
       search.next()
-      engine.start(fork, Effect.suspend(this.program), { search, seed, intervention })
+      engine.start(fork, this.program, { search, seed, intervention })
       engine.asksFirst = false
       return engine.advance()
     }
@@ -186,22 +195,19 @@ export class Runner {
     seed: number,
     nameOperation: NameOperation | undefined
   ): RunResult {
-    if (engine.records.some(({ outside }) => outside)) {
+    if (engine.wasMoved) {
       const names = fiberNames(engine.records)
       for (const record of engine.records) {
-        if (record.outside)
-          this.outside.add(
-            record.doing === undefined ? names.get(record)! : `${names.get(record)!} at "${record.doing}"`
-          )
+        if (!record.outside) continue
+        const { doing } = record
+        this.outside.add(doing === undefined ? names.get(record)! : `${names.get(record)!} at "${doing}"`)
       }
     }
-    if (this.options.maxBypass !== undefined && !engine.observations.hasSteps) {
-      throw new Error("maxBypass counts who is overtaken at an Explorer.step, and the program has none")
-    }
+    this.hasSteps ||= engine.bypass.hasSteps
     const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, nameOperation })
     engine.stop()
     this.surroundings.runEnded()
-    return { verdict, exit: engine.exit, seed, facts: engine.facts, diverged: engine.choices.diverged }
+    return { verdict, exit: engine.exit, seed, facts: engine.facts }
   }
 }
 

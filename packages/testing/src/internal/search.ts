@@ -4,19 +4,27 @@ import type { PointKind, Schedule } from "./model.ts"
 /** What a strategy may know of the choice point that it is asked about. */
 export interface Point {
   readonly kind: PointKind
-  /** Identifies what alternative number `index` goes on with: the same fiber has the same key at every point. */
+  /**
+   * How many could go on: as many as there are alternatives, and in the same order. Only where a fiber runs inside of
+   * something that goes on before anything else can, all that it could give way to are one alternative.
+   */
+  readonly candidates: number
+  /** Identifies candidate number `index`: the same fiber has the same key at every point. */
   readonly keyOf: (index: number) => number
-  /** Whether alternative number `index` is a fiber that has yielded of its own accord. */
-  readonly hasYielded: (index: number) => boolean
+  /** The number of yields that a fiber has made of its own accord, where one of them is why it is a candidate; else 0. */
+  readonly yieldsOf: (index: number) => number
 }
 
 /** What a run turned out to be. */
 export interface RunFacts {
   readonly points: number
-  readonly fibers: number
+  /** Operations. */
+  readonly steps: number
   readonly schedule: Schedule
   /** Its last deviation changed nothing: a fiber gave way, and nobody went on. */
   readonly redundant: boolean
+  /** It was moved by `Random`, so another seed may bring another run. */
+  readonly drawsRandom: boolean
 }
 
 /**

@@ -3,13 +3,18 @@ import type { Random } from "effect/Random"
 
 /** Numbers in [0, 1) with 32 random bits: the counter of Weyl with the mixer of MurmurHash3. */
 export class RandomStream implements Random {
+  private first: number
   private state: number
 
   constructor(seed: number) {
-    this.state = seed | 0
+    this.first = this.state = seed | 0
   }
   reset(seed: number): void {
-    this.state = seed | 0
+    this.first = this.state = seed | 0
+  }
+  /** Whether anything was drawn since it began. */
+  get drawn(): boolean {
+    return this.state !== this.first
   }
   next(): number {
     this.state = (this.state + 0x9e3779b9) | 0

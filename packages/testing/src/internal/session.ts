@@ -1,10 +1,12 @@
 /** What an exploration is made of: the options of its caller, checked, and what runs it. */
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 
 import { portfolio, type Strategy } from "../Strategy.ts"
-import type { Mode } from "./model.ts"
+import { check, checkOneOf, mistake, rules } from "./check.ts"
+import { type Mode, modes } from "./model.ts"
 import { Runner } from "./runner.ts"
 
 /**
@@ -24,7 +26,11 @@ export interface Options {
   readonly seed?: number | undefined
   /** Operations after which a run goes on in fair order, and after as many more is a livelock. Default: 20,000. */
   readonly maxSteps?: number | undefined
-  /** How often a fiber that waits at an `Explorer.step` may be overtaken there by others. Default: not counted. */
+  /**
+   * How often a fiber that waits at an `Explorer.step` may be overtaken there by others, which come to the same step
+   * later and to their next one sooner. Whoever sleeps, or has been served and waits for its turn, does not wait in
+   * this sense. Default: not counted.
+   */
   readonly maxBypass?: number | undefined
   /** Whether fibers may outlive the root. Default: `forbid`. */
   readonly daemons?: "forbid" | "allow" | undefined
@@ -51,21 +57,33 @@ export const session = <A, E, R>(
   options: Options,
   fallback: { readonly runs: number; readonly strategy?: Strategy }
 ): Session => {
-  const program = typeof make === "function" ? make : () => make
-  const strategy = options.strategy ?? fallback.strategy ?? portfolio()
-  const maxSteps = options.maxSteps ?? 20_000
-  if (!(maxSteps > 0)) throw new Error(`maxSteps has to be positive, and is ${maxSteps}`)
+  const { daemons = "forbid", maxBypass, maxSteps = 20_000, millis = Infinity, mode = "op", outside = 50 } = options
+  const { runs = fallback.runs, seed = 0, strategy = fallback.strategy ?? portfolio() } = options
+  checkOneOf("mode", mode, modes)
+  checkOneOf("daemons", daemons, ["forbid", "allow"])
+  check("runs", runs, rules.positiveOrInfinity)
+  check("millis", millis, rules.time)
+  check("maxSteps", maxSteps, rules.positive)
+  check("seed", seed, rules.seed)
+  if (maxBypass !== undefined) check("maxBypass", maxBypass, rules.count)
   return {
     // the context of the caller has what the program requires
-    runner: new Runner(program as () => Effect.Effect<A, E>, context, {
+    runner: new Runner((Effect.isEffect(make) ? () => make : make) as () => Effect.Effect<A, E>, context, {
       maxSteps,
-      maxBypass: options.maxBypass,
-      daemons: options.daemons ?? "forbid",
-      outsideMillis: Duration.toMillis(options.outside ?? 50)
+      maxBypass,
+      daemons,
+      outsideMillis: millisOf("outside", outside)
     }),
-    mode: strategy.mode ?? options.mode ?? "op",
+    mode: strategy.mode ?? mode,
     strategy,
-    seed: options.seed ?? 0,
-    budget: { runs: options.runs ?? fallback.runs, millis: options.millis ?? Infinity }
+    seed,
+    budget: { runs, millis }
   }
+}
+
+/** As long as a real timer can be. */
+const millisOf = (what: string, input: Duration.Input): number => {
+  const millis = Option.getOrUndefined(Option.map(Duration.fromInput(input), Duration.toMillis))
+  if (millis !== undefined && millis >= 0 && millis < 2 ** 31) return millis
+  return mistake(what, "a duration of less than 2^31 milliseconds", input)
 }

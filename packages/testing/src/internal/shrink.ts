@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 
 import type { Mode, Schedule } from "./model.ts"
 import type { Runner, RunResult } from "./runner.ts"
+import type { Search } from "./search.ts"
 import { exhaustiveSearch } from "./strategies/exhaustive.ts"
+import { pctSearch } from "./strategies/pct.ts"
 import { randomSearch } from "./strategies/random.ts"
 import { replaySearch } from "./strategies/replay.ts"
 import { verdictKey } from "./verdict.ts"
@@ -14,18 +16,56 @@ export interface Found {
   readonly schedule: Schedule
 }
 
-const isSame = (key: string) => (result: RunResult) =>
-  result.verdict !== undefined && verdictKey(result.verdict) === key
+/** What may be spent: runs, and operations, a thousand for each. Not time, or each machine would find another schedule. */
+export class Allowance {
+  private runs: number
+  private steps: number
+
+  constructor(runs: number) {
+    this.runs = runs
+    this.steps = runs * 1000
+  }
+  get isSpent(): boolean {
+    return this.runs <= 0 || this.steps <= 0
+  }
+  spend({ facts }: RunResult): void {
+    this.runs--
+    this.steps -= facts.steps
+  }
+}
+
+const isSame = (key: string, { verdict }: RunResult): boolean => verdict !== undefined && verdictKey(verdict) === key
+
+/** The first run of a search that ends in this verdict. */
+const first = Effect.fnUntraced(function* (
+  runner: Runner,
+  mode: Mode,
+  search: Search,
+  allowance: Allowance,
+  key: string,
+  isTooFar: (schedule: Schedule) => boolean = () => false
+) {
+  let found: Found | undefined
+  if (allowance.isSpent) return found
+  yield* runner.explore(mode, search, { runs: Infinity, millis: Infinity }, (result) => {
+    allowance.spend(result)
+    const { schedule } = result.facts
+    if (isTooFar(schedule)) return true
+    if (isSame(key, result)) found = { mode, seed: result.seed, schedule }
+    return found !== undefined || allowance.isSpent
+  })
+  return found
+})
 
 /** Fewer deviations, and lower ones, that end in the same verdict. */
-export const shrink = Effect.fnUntraced(function* (runner: Runner, found: Found, key: string, limit: number) {
+export const shrink = Effect.fnUntraced(function* (runner: Runner, found: Found, key: string, runs: number) {
   const { mode, seed } = found
   let best = found.schedule
-  let left = limit
-  const improves = Effect.fnUntraced(function* (candidate: Schedule) {
-    if (left-- <= 0) return false
+  const improves = Effect.fnUntraced(function* (candidate: Schedule, allowance: Allowance) {
+    if (allowance.isSpent) return false
     const result = yield* runner.attempt(mode, replaySearch(candidate, seed))
-    if (!isSame(key)(result)) return false
+    allowance.spend(result)
+    if (!isSame(key, result)) return false
     // what was really taken may be less than what was asked for
     const { schedule } = result.facts
     if (schedule.length > best.length) return false
@@ -35,31 +75,28 @@ export const shrink = Effect.fnUntraced(function* (runner: Runner, found: Found,
   })
 
   // delta debugging: ever smaller pieces
+  const leavingOut = new Allowance(Math.ceil(runs / 2))
   for (let size = Math.ceil(best.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let end = best.length; end > 0; end -= size) {
+    for (let end = best.length; end > 0; end = Math.min(end - size, best.length)) {
       const candidate = best.filter((_, index) => index < end - size || index >= end)
-      yield* improves(candidate)
-      end = Math.min(end, best.length)
+      yield* improves(candidate, leavingOut)
     }
   }
 
   // fewer deviations than these, all of them, the fewest first
   if (best.length > 1) {
-    let smaller: Schedule | undefined
     const { length } = best
-    yield* runner.explore(mode, exhaustiveSearch(Infinity, seed), { runs: limit, millis: 2000 }, (result) => {
-      const { schedule } = result.facts
-      if (schedule.length >= length) return true
-      if (isSame(key)(result)) smaller = schedule
-      return smaller !== undefined
-    })
-    best = smaller ?? best
+    const isTooFar = (schedule: Schedule) => schedule.length >= length
+    const anew = new Allowance(Math.floor(runs / 3))
+    const smaller = yield* first(runner, mode, exhaustiveSearch(Infinity, seed), anew, key, isTooFar)
+    best = smaller?.schedule ?? best
   }
 
+  const lowering = new Allowance(Math.floor(runs / 6))
   for (let index = 0; index < best.length; index++) {
-    for (let alternative = 1; alternative < best[index]!.alternative; alternative++) {
+    for (let alternative = 1; alternative < best[index]!.alternative && !lowering.isSpent; alternative++) {
       const lower = best.map((deviation, at) => (at === index ? { ...deviation, alternative } : deviation))
-      if (yield* improves(lower)) break
+      if (yield* improves(lower, lowering)) break
     }
   }
   return best
@@ -73,19 +110,13 @@ export const weakest = Effect.fnUntraced(function* (
   modes: ReadonlyArray<Mode>,
   seed: number,
   key: string,
-  limit: number
+  runs: number
 ) {
   for (const mode of modes) {
-    let found: Found | undefined
-    const look = (result: RunResult): boolean => {
-      if (isSame(key)(result)) found = { mode, seed: result.seed, schedule: result.facts.schedule }
-      return found !== undefined
+    for (const search of [exhaustiveSearch(2, seed), randomSearch(seed), pctSearch(3, seed)]) {
+      const found = yield* first(runner, mode, search, new Allowance(runs), key)
+      if (found !== undefined) return found
     }
-    yield* runner.explore(mode, exhaustiveSearch(2, seed), { runs: limit, millis: 500 }, look)
-    if (found === undefined) {
-      yield* runner.explore(mode, randomSearch(seed), { runs: limit, millis: 500 }, look)
-    }
-    if (found !== undefined) return found
   }
   return undefined
 })

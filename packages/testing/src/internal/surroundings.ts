@@ -39,8 +39,8 @@ export class Surroundings {
   }
 
   /** Whether something outside could still change how a run has stopped. */
-  isOpen(engine: Engine, stop: Stop, daemons: "forbid" | "allow"): boolean {
-    if (stop === "ended") return daemons === "forbid" && engine.records.some((record) => !record.ended)
+  isOpen(stop: Stop, daemons: "forbid" | "allow"): boolean {
+    if (stop === "left") return daemons === "forbid"
     return stop === "quiescent" || stop === "asleep" || stop === "steps"
   }
 
@@ -61,7 +61,7 @@ export class Surroundings {
       const { again, daemons, known } = options
       let stop = first
       let extensions = 0
-      for (let moves = 0; moves < mostMoves && this.isOpen(engine, stop, daemons); stop = engine.advance()) {
+      for (let moves = 0; moves < mostMoves && this.isOpen(stop, daemons); stop = engine.advance()) {
         const waits = stop !== "asleep" && this.patient && (known === undefined || this.mixed)
         let moved = yield* waitForOutside(engine, waits ? this.millis : 0)
         if (!moved && stop === "asleep") {
@@ -73,7 +73,7 @@ export class Surroundings {
           const unmoved = stop === "quiescent" ? "outside" : stop
           if (known !== undefined) return stop === "quiescent" ? known : stop
           // whoever was moved from outside once may be waiting for more
-          if (engine.records.some(({ outside }) => outside)) return unmoved
+          if (engine.wasMoved) return unmoved
           const pending = leavesPending(() => {
             stop = again()
           })

@@ -12,16 +12,22 @@ import type { Trace } from "./runner.ts"
 
 interface Stretch {
   readonly fiber: FiberRecord
-  readonly texts: Array<string>
-  readonly counts: Map<string, number>
-  /** What it did last, or would have done next when it was preempted. */
+  /** What it did, by the nearest names. */
+  readonly labels: Array<string>
+  operations: number
+  /** What it did last; what it would have done next when it was preempted. */
   operation: string | undefined
   preempted: boolean
+  /** What was done to it as it began. */
+  remark: string
+  /** The stretch of the same fiber that was preempted, as long as it is not known before which operation. */
+  readonly interrupted: Stretch | undefined
 }
 
 export class TraceRecorder implements Trace {
   readonly atRest: "quiescent" | "outside"
   private readonly stretches: Array<Stretch> = []
+  private readonly lastOf = new Map<FiberRecord, Stretch>()
   private readonly records = new Map<object, FiberRecord>()
   private readonly lastOperation = new Map<FiberRecord, string>()
 
@@ -39,31 +45,51 @@ export class TraceRecorder implements Trace {
     this.records.set(record.fiber, record)
     const last = this.stretches.at(-1)
     if (last?.fiber === record && !last.preempted && last.operation !== "yield") return
-    this.stretches.push({
+    this.begin(record, "")
+  }
+  remarks(fiber: object, text: string): void {
+    const record = this.records.get(fiber)
+    const last = this.stretches.at(-1)
+    if (last?.fiber === record && last?.operations === 0) last.remark = text
+    else if (record !== undefined) this.begin(record, text)
+  }
+  private begin(record: FiberRecord, remark: string): void {
+    const before = this.lastOf.get(record)
+    const stretch: Stretch = {
       fiber: record,
-      texts: [],
-      counts: new Map(),
+      labels: [],
+      operations: 0,
       operation: undefined,
-      preempted: false
-    })
+      preempted: false,
+      remark,
+      interrupted: remark === "" && before?.preempted === true ? before : undefined
+    }
+    this.stretches.push(stretch)
+    this.lastOf.set(record, stretch)
   }
   preempted(record: FiberRecord): void {
     const last = this.stretches.at(-1)
     if (last?.fiber !== record) return
     last.preempted = true
+    last.operation = undefined
+    label(last)
   }
-  steps(record: FiberRecord, name: string): void {
+  steps(record: FiberRecord): void {
     const last = this.stretches.at(-1)
-    if (last?.fiber === record) last.texts.push(`[${name}]`)
+    if (last?.fiber === record) label(last)
   }
   private operation(fiber: object, name: string): void {
     const record = this.records.get(fiber)
     const last = this.stretches.at(-1)
-    if (record === undefined || last?.fiber !== record) return
-    if (last.preempted) return
+    if (record === undefined || last?.fiber !== record || last.preempted) return
+    label(last)
+    const number = ++last.operations
+    const { interrupted } = last
+    // the end of the yield, and then what was postponed
+    if (interrupted !== undefined && number === 1) return
+    if (interrupted !== undefined && number === 2) interrupted.operation = name
     last.operation = name
     this.lastOperation.set(record, name)
-    last.counts.set(name, (last.counts.get(name) ?? 0) + 1)
   }
 
   render(all: ReadonlyArray<FiberRecord>): string {
@@ -71,56 +97,71 @@ export class TraceRecorder implements Trace {
     const seen = new Set(this.stretches.map(({ fiber }) => fiber))
     const fibers = all.filter((record) => seen.has(record))
     fibers.sort((a, b) => byName(names.get(a)!, names.get(b)!))
-    const last = new Map(this.stretches.map((stretch) => [stretch.fiber, stretch]))
     const rows = shorten(this.stretches, (stretch): Row => {
-      const ends = last.get(stretch.fiber) === stretch && stretch.fiber.ended
+      const ends = this.lastOf.get(stretch.fiber) === stretch && stretch.fiber.ended
       return [stretch.fiber, describe(stretch, ends)]
     })
     if (fibers.length > mostColumns) return list(rows, names)
     const natural = fibers.map((fiber) =>
-      Math.max(names.get(fiber)!.length, ...rows.map(([owner, text]) => (owner === fiber ? text.length : 0)))
+      Math.max(names.get(fiber)!.length, ...rows.map(([owner, texts]) => (owner === fiber ? texts[0]!.length : 0)))
     )
     const widths = fit(natural, Math.max(pageWidth - 3 * (fibers.length - 1), 18 * fibers.length))
-    const line = (cells: ReadonlyArray<string>) =>
+    const line = (cells: ReadonlyArray<ReadonlyArray<string>>) =>
       cells
-        .map((cell, index) => clip(cell, widths[index]!).padEnd(widths[index]!))
+        .map((texts, index) => clip(texts, widths[index]!).padEnd(widths[index]!))
         .join(" | ")
         .trimEnd()
     return [
-      line(fibers.map((fiber) => names.get(fiber)!)),
+      line(fibers.map((fiber) => [names.get(fiber)!])),
       widths.map((width) => "-".repeat(width)).join("-+-"),
-      ...rows.map(([owner, text]) =>
-        owner === undefined ? text : line(fibers.map((fiber) => (fiber === owner ? text : "")))
+      ...rows.map(([owner, texts]) =>
+        owner === undefined ? texts.join("") : line(fibers.map((fiber) => (fiber === owner ? texts : [""])))
       )
     ].join("\n")
   }
 }
 
-const describe = ({ counts, fiber, operation, preempted, texts }: Stretch, ends: boolean): string => {
-  const doing = texts.length > 0 ? texts.slice(-2).join(" ") : fiber.doing === undefined ? "" : `[${fiber.doing}]`
-  const total = [...counts.values()].reduce((sum, count) => sum + count, 0)
-  const count = total === 0 ? "" : `${total} op${total === 1 ? "" : "s"}:`
-  const end = preempted
-    ? `preempted at ${operation ?? "?"}`
-    : ends
-      ? "ends"
-      : operation === "wait"
-        ? "waits"
-        : (operation ?? "")
-  return [doing, count, end].filter((part) => part !== "").join(" ")
+/** The name of what a fiber does, where it is another one than before. */
+const label = ({ fiber, labels }: Stretch): void => {
+  const { doing } = fiber
+  if (doing !== undefined && labels.at(-1) !== doing) labels.push(doing)
 }
 
-type Row = readonly [fiber: FiberRecord | undefined, text: string]
+/** Operations that end a stretch. */
+const stops: Readonly<Record<string, string>> = { wait: "waits", yield: "yields" }
 
-const pageWidth = 100
+/** The same in fewer and fewer names: the last says what it did when it stopped. */
+const describe = (
+  { interrupted, labels, operation, operations, preempted, remark }: Stretch,
+  ends: boolean
+): ReadonlyArray<string> => {
+  const total = interrupted === undefined ? operations : Math.max(0, operations - 1)
+  const count = total === 0 ? "" : `${total} op${total === 1 ? "" : "s"}:`
+  const end = preempted
+    ? `preempted before ${operation ?? "its next"}`
+    : ends
+      ? "ends"
+      : operation === undefined
+        ? ""
+        : (stops[operation] ?? `at ${operation}`)
+  return [3, 2, 1].map((most) =>
+    [remark, ...labels.slice(-most).map((label) => `[${label}]`), count, end].filter((part) => part !== "").join(" ")
+  )
+}
+
+/** What a fiber did, the longest text first; or a remark of no fiber. */
+type Row = readonly [fiber: FiberRecord | undefined, texts: ReadonlyArray<string>]
+
+const pageWidth = 110
 
 /** More fibers than these are told line by line, each with its name. */
 const mostColumns = 6
 
 const list = (rows: ReadonlyArray<Row>, names: ReadonlyMap<FiberRecord, string>): string => {
   const width = Math.max(...rows.map(([fiber]) => (fiber === undefined ? 0 : names.get(fiber)!.length)))
-  const line = ([fiber, text]: Row) => (fiber === undefined ? text : `${names.get(fiber)!.padEnd(width)} | ${text}`)
-  return rows.map((row) => clip(line(row), pageWidth)).join("\n")
+  const line = ([fiber, texts]: Row) =>
+    fiber === undefined ? texts.join("") : `${names.get(fiber)!.padEnd(width)} | ${clip(texts, pageWidth - 3 - width)}`
+  return rows.map(line).join("\n")
 }
 
 /** Narrows the widest columns until all fit. */
@@ -130,7 +171,11 @@ const fit = (widths: ReadonlyArray<number>, total: number): ReadonlyArray<number
   return widths.map((width) => Math.min(width, cap))
 }
 
-const clip = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, width - 1)}…`)
+/** The first text that fits, else what fits of the last. */
+const clip = (texts: ReadonlyArray<string>, width: number): string => {
+  const fits = texts.find((text) => text.length <= width)
+  return fits ?? `${texts.at(-1)!.slice(0, width - 1)}…`
+}
 
 /** Long runs are read from both ends. */
 const shorten = (stretches: ReadonlyArray<Stretch>, toRow: (stretch: Stretch) => Row): ReadonlyArray<Row> =>
@@ -138,6 +183,6 @@ const shorten = (stretches: ReadonlyArray<Stretch>, toRow: (stretch: Stretch) =>
     ? stretches.map(toRow)
     : [
         ...stretches.slice(0, 20).map(toRow),
-        [undefined, `… ${stretches.length - 50} more …`],
+        [undefined, [`… ${stretches.length - 50} more …`]],
         ...stretches.slice(-30).map(toRow)
       ]

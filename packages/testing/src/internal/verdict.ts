@@ -53,11 +53,11 @@ export const verdictOf = (
   options: { readonly daemons: "forbid" | "allow"; readonly nameOperation?: NameOperation | undefined }
 ): Verdict | undefined => {
   const waiting = () => waitingOf(engine, options.nameOperation ?? (() => undefined))
-  const { exit, observations } = engine
+  const { bypass, exit, resources } = engine
   if (engine.thrown !== undefined) return { _tag: "Failed", cause: Cause.die(engine.thrown.error) }
   if (exit !== undefined && Exit.isFailure(exit)) return { _tag: "Failed", cause: exit.cause }
-  if (stop === "starved" && observations.starvation !== undefined) {
-    const { fiber, overtaken, step } = observations.starvation
+  if (stop === "starved" && bypass.starvation !== undefined) {
+    const { fiber, overtaken, step } = bypass.starvation
     return { _tag: "Starvation", fiber: fiberNames(engine.records).get(fiber)!, step, overtaken }
   }
   if (exit === undefined) {
@@ -65,19 +65,18 @@ export const verdictOf = (
     if (stop === "quiescent") return { _tag: "Deadlock", waiting: waiting() }
     return { _tag: "Livelock", steps: engine.steps, waiting: waiting() }
   }
-  if (options.daemons === "forbid" && engine.records.some((record) => !record.ended)) {
-    return { _tag: "Leak", waiting: waiting() }
-  }
-  if (observations.lost.length === 0) return undefined
-  const resources = observations.lost.map(({ acquired, name, released }) => ({ name, lost: acquired - released }))
-  return { _tag: "LostResource", resources }
+  if (options.daemons === "forbid" && stop !== "ended") return { _tag: "Leak", waiting: waiting() }
+  const lost = resources.lost.map(({ acquired, name, released }) => ({ name, lost: acquired - released }))
+  return lost.length === 0 ? undefined : { _tag: "LostResource", resources: lost }
 }
 
 /** Equal for verdicts that are one and the same bug, as far as one can tell: what differs from run to run is left out. */
 export const verdictKey = (verdict: Verdict): string => {
   switch (verdict._tag) {
-    case "Failed":
-      return `Failed ${reasonOf(verdict.cause).replace(/\d+/g, "#")}`
+    case "Failed": {
+      const kind = verdict.cause.reasons.find(({ _tag }) => _tag !== "Interrupt")?._tag ?? "Interrupt"
+      return `Failed ${kind} ${reasonOf(verdict.cause).replace(/\d+/g, "#")}`
+    }
     case "LostResource":
       return `LostResource ${verdict.resources.map(({ name }) => name).join(" ")}`
     case "Starvation":
@@ -89,13 +88,14 @@ export const verdictKey = (verdict: Verdict): string => {
 
 /** The first line of what went wrong. */
 export const reasonOf = (cause: Cause.Cause<unknown>): string => {
-  const [error] = Cause.prettyErrors(cause)
+  const [error] = Cause.hasInterruptsOnly(cause) ? [] : Cause.prettyErrors(cause)
   if (error === undefined) return "interrupted"
   const [message = ""] = error.message.split("\n")
   return message === "" ? error.name : `${error.name}: ${message}`
 }
 
-const count = (waiting: ReadonlyArray<Waiting>): string => `${waiting.length} fiber${waiting.length === 1 ? "" : "s"}`
+const count = ({ length }: ReadonlyArray<Waiting>, one: string, many: string): string =>
+  length === 1 ? `1 fiber ${one}` : `${length} fibers ${many}`
 
 /** One sentence, and a line for each fiber that had not ended. */
 export const describeVerdict = (verdict: Verdict): string => {
@@ -103,13 +103,16 @@ export const describeVerdict = (verdict: Verdict): string => {
     case "Failed":
       return `failed: ${reasonOf(verdict.cause)}`
     case "Deadlock":
-      return lines(`deadlock: ${count(verdict.waiting)} wait and nothing can run`, verdict.waiting)
+      return lines(`deadlock: ${count(verdict.waiting, "waits", "wait")} and nothing can run`, verdict.waiting)
     case "Livelock":
-      return lines(`livelock: no end after ${verdict.steps} operations, the second half in fair order`, verdict.waiting)
+      return lines(
+        `livelock: no end after ${verdict.steps} operations (maxSteps, and as many in fair order)`,
+        verdict.waiting
+      )
     case "Starvation":
       return `starvation: ${verdict.fiber} was overtaken ${verdict.overtaken} times at "${verdict.step}"`
     case "Leak":
-      return lines(`leak: the root has ended and ${count(verdict.waiting)} has not`, verdict.waiting)
+      return lines(`leak: the root has ended and ${count(verdict.waiting, "has", "have")} not`, verdict.waiting)
     case "LostResource":
       return `lost resource: ${verdict.resources.map(({ lost, name }) => `${name} (${lost} not released)`).join(", ")}`
     default:

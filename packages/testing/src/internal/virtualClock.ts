@@ -56,6 +56,7 @@ export class VirtualClock implements Clock {
     return Effect.callback<void>((resume) => {
       const at = Math.min(this.now + millis, endOfTime)
       const sleeper = { at, millis, wake: () => resume(Effect.void), fiber: this.wakes.running() }
+      if (sleeper.fiber !== undefined) sleeper.fiber.asleep = true
       let index = this.sleepers.length
       while (index > 0 && this.sleepers[index - 1]!.at > sleeper.at) index--
       this.sleepers.splice(index, 0, sleeper)
@@ -78,9 +79,14 @@ export class VirtualClock implements Clock {
   }
   private moveTo(time: number): void {
     this.now = time
-    while (this.sleepers.length > 0 && this.sleepers[0]!.at <= time) this.wakes.due(this.sleepers.shift()!)
+    while (this.sleepers.length > 0 && this.sleepers[0]!.at <= time) {
+      const sleeper = this.sleepers.shift()!
+      if (sleeper.fiber !== undefined) sleeper.fiber.asleep = false
+      this.wakes.due(sleeper)
+    }
   }
   private remove(sleeper: Sleeper): void {
+    if (sleeper.fiber !== undefined) sleeper.fiber.asleep = false
     const index = this.sleepers.indexOf(sleeper)
     if (index >= 0) this.sleepers.splice(index, 1)
     else this.wakes.gone(sleeper)

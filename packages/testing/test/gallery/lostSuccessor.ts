@@ -39,9 +39,10 @@ const program = (remove: (calls: Calls, key: string, call: Call) => void) =>
       yield* Ref.update(loading, (n) => n - 1)
     })
     const askNew = run("key", loadNew)
-    yield* Effect.all([run("key", loadOld), Effect.andThen(forget("key"), askNew), askNew], {
-      concurrency: "unbounded"
-    })
+    const forgotten = yield* Deferred.make<void>()
+    const renew = Effect.andThen(forget("key"), Effect.andThen(Deferred.succeed(forgotten, undefined), askNew))
+    const follow = Effect.andThen(Deferred.await(forgotten), askNew)
+    yield* Effect.all([run("key", loadOld), renew, follow], { concurrency: "unbounded" })
   })
 
 export const lostSuccessor: Exhibit = {

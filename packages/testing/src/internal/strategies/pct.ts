@@ -1,37 +1,49 @@
 /**
- * Probabilistic concurrency testing (Burckhardt, Kothari, Musuvathi, Nagarakatte, 2010). Each fiber has a priority that
- * is drawn at random, the highest that can run runs, and at `depth - 1` points drawn at random the one that runs falls
- * below all others. With n fibers and k points a bug of that depth shows with probability 1 / (n k^(depth-1)) at least
- * in each run. The first run takes the defaults and measures n and k.
+ * Probabilistic concurrency testing (Burckhardt, Kothari, Musuvathi, Nagarakatte, 2010). Each thread has a priority that
+ * is drawn at random, the highest that can run runs, and at `depth - 1` points drawn at random the one that would run
+ * falls below all others; which of those that fell stands above which is drawn too. With n threads and k points a bug of
+ * that depth shows with probability 1 / (n k^(depth-1)) at least in each run. The first run takes the defaults.
  *
- * A fiber that yields of its own accord falls below all others too, so that one that waits in a loop ends.
+ * Threads are the fibers, and the tasks that are not known to continue one: whoever such a task resumes goes on by his
+ * own priority. Values that the program asks for are drawn evenly, and are no points.
+ *
+ * In every other run a fiber that yields of its own accord stands behind all others, so that one that waits in a loop
+ * ends. In the runs between it keeps its priority for its first yields, or a bug would never be found for which it has
+ * to go on at once; so where fibers yield the bound is halved.
  */
 import type { Point, Search } from "../search.ts"
 import { RandomStream, seedOfRun } from "../seeded.ts"
 
+/** Yields of a fiber that mean nothing, in the runs in which they do not. */
+const freeYields = 16
+
 export const pctSearch = (depth: number, seed: number): Search => {
   const stream = new RandomStream(seed)
   const priorities = new Map<number, number>()
-  const changes = new Set<number>()
+  /** The points of the changes, each with the priority that it leaves: all below those drawn at first. */
+  const changes = new Map<number, number>()
   let run = 0
-  let fibers = 0
+  let threads = 0
   let points = 0
   let point = 0
-  let lowest = 0
+  let mayYield = 0
+  let yields = false
 
   const priorityOf = (key: number): number => {
     let priority = priorities.get(key)
     if (priority === undefined) priorities.set(key, (priority = 1 + stream.next()))
     return priority
   }
-  const demote = (key: number): void => void priorities.set(key, --lowest)
 
-  const highest = (alternatives: number, at: Point): number => {
+  const highest = (at: Point): number => {
     let best = 0
     let bestPriority = -Infinity
-    for (let index = 0; index < alternatives; index++) {
-      // those that have yielded come after all others, in their order
-      const priority = at.hasYielded(index) ? -Number.MAX_SAFE_INTEGER - index : priorityOf(at.keyOf(index))
+    for (let index = 0; index < at.candidates; index++) {
+      const drawn = priorityOf(at.keyOf(index))
+      const yielded = at.yieldsOf(index)
+      if (yielded > 0) yields = true
+      // in their order
+      const priority = yielded > mayYield ? -Number.MAX_SAFE_INTEGER - index : drawn
       if (priority <= bestPriority) continue
       best = index
       bestPriority = priority
@@ -41,26 +53,31 @@ export const pctSearch = (depth: number, seed: number): Search => {
 
   return {
     next: () => {
-      const seedOfThis = seedOfRun(seed, run++)
+      const seedOfThis = seedOfRun(seed, run)
+      mayYield = run % 2 === 0 ? freeYields : 0
+      run++
       stream.reset(seedOfThis ^ 0x1f123bb5)
       priorities.clear()
       changes.clear()
-      point = lowest = 0
-      if (points > 0) while (changes.size < Math.min(depth - 1, points)) changes.add(stream.below(points))
+      point = 0
+      while (changes.size < Math.min(depth - 1, points)) {
+        const drawn = stream.below(points)
+        if (!changes.has(drawn)) changes.set(drawn, changes.size - depth)
+      }
       return seedOfThis
     },
     choose: (alternatives, at) => {
-      const here = point++
-      if (run === 1) return 0
-      if (at.kind === "value") return stream.below(alternatives)
-      if (at.kind === "resume") return changes.has(here) ? 1 : 0
-      if (changes.has(here)) demote(at.keyOf(highest(alternatives, at)))
-      return highest(alternatives, at)
+      if (at.kind === "value") return run === 1 ? 0 : stream.below(alternatives)
+      const change = changes.get(point++)
+      if (change !== undefined) priorities.set(at.keyOf(highest(at)), change)
+      const best = highest(at)
+      // on the stack of another there is but one way to give way
+      return run === 1 ? 0 : Math.min(best, alternatives - 1)
     },
-    done: (facts) => {
-      fibers = Math.max(fibers, facts.fibers)
-      points = Math.max(points, facts.points)
+    done: () => {
+      threads = Math.max(threads, priorities.size)
+      points = Math.max(points, point)
     },
-    probability: () => (points === 0 ? undefined : 1 / (fibers * points ** (depth - 1)))
+    probability: () => (points === 0 ? undefined : 1 / (threads * points ** (depth - 1) * (yields ? 2 : 1)))
   }
 }

@@ -6,6 +6,8 @@ export const replaySearch = (schedule: Schedule, seed: number): Search => {
   let at = 0
   let point = 0
   let over = false
+  /** The run has choice points that the schedule was not made from. */
+  let differs = false
   return {
     next: () => {
       if (over) return undefined
@@ -13,8 +15,13 @@ export const replaySearch = (schedule: Schedule, seed: number): Search => {
       at = point = 0
       return seed
     },
-    choose: () => (schedule[at]?.point === point++ ? schedule[at++]!.alternative : 0),
+    choose: (alternatives) => {
+      if (schedule[at]?.point !== point++) return 0
+      const { alternative } = schedule[at++]!
+      if (alternative >= alternatives) differs = true
+      return alternative
+    },
     done: () => {},
-    exhausted: () => over
+    exhausted: () => over && at === schedule.length && !differs
   }
 }

@@ -5,7 +5,7 @@
 import * as MutableHashMap from "effect/MutableHashMap"
 import * as Option from "effect/Option"
 
-export class KeyMap<K, V> {
+export class StructuralMap<K, V> {
   private readonly primitives = new Map<K, V>()
   private readonly structures = MutableHashMap.empty<K, V>()
 

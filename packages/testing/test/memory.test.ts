@@ -1,0 +1,88 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+
+import * as Explorer from "../src/Explorer.ts"
+import { DistinctSchedules, mostDistinct } from "../src/internal/distinct.ts"
+import { RandomStream } from "../src/internal/seeded.ts"
+import { exhaustiveSearch } from "../src/internal/strategies/exhaustive.ts"
+import * as Strategy from "../src/Strategy.ts"
+import { lines, run } from "./support.ts"
+
+describe("what is kept of the runs is bounded", () => {
+  it("different schedules are counted, not kept", () => {
+    const distinct = new DistinctSchedules()
+    const seen = new Set<string>()
+    const stream = new RandomStream(1)
+    for (let index = 0; index < 20_000; index++) {
+      const schedule = Array.from({ length: stream.below(3) }, (_, at) => ({
+        point: at * 1000 + stream.below(100),
+        alternative: stream.below(2) === 0 ? 1 + stream.below(3) : 2 ** 40 + stream.below(3)
+      }))
+      distinct.add(schedule)
+      seen.add(JSON.stringify(schedule))
+    }
+    assert.strictEqual(distinct.size, seen.size)
+    for (let point = 0; point < mostDistinct + 10; point++) distinct.add([{ point, alternative: 1 }])
+    assert.strictEqual(distinct.size, mostDistinct)
+  })
+
+  it("an exhaustive search keeps so many runs to continue, and does not claim to be complete then", () => {
+    const all = (most: number | undefined) => {
+      const search = exhaustiveSearch(Infinity, 0, most)
+      const schedules = new Set<string>()
+      let runs = 0
+      while (search.next() !== undefined) {
+        runs++
+        const schedule = []
+        for (let point = 0; point < 6; point++) {
+          const alternative = search.choose(2, { kind: "dispatch", candidates: 2, keyOf: () => 0, yieldsOf: () => 0 })
+          if (alternative > 0) schedule.push({ point, alternative })
+        }
+        schedules.add(JSON.stringify(schedule))
+        search.done({ points: 6, steps: 6, schedule, redundant: false, drawsRandom: false })
+      }
+      assert.strictEqual(schedules.size, runs)
+      return { runs, complete: search.complete?.() }
+    }
+    assert.deepStrictEqual(all(undefined), { runs: 64, complete: true })
+    assert.deepStrictEqual(all(3), { runs: 16, complete: false })
+  })
+})
+
+describe("nothing is called complete that is not", () => {
+  it("a choice of any size", async () => {
+    const last = Effect.map(Explorer.choose(40_000), (n) => (n === 39_999 ? "last" : "other"))
+    const { exhausted, outcomes, runs } = await run(Explorer.outcomes(last, { runs: 50_000 }))
+    assert.isTrue(exhausted)
+    assert.strictEqual(runs, 40_000)
+    assert.deepStrictEqual(
+      outcomes.map(({ count, result }) => [result, count]),
+      [
+        ['"last"', 1],
+        ['"other"', 39_999]
+      ]
+    )
+    const huge = await run(Explorer.outcomes(Explorer.choose(2 ** 40), { runs: 100 }))
+    assert.isFalse(huge.exhausted)
+    assert.lengthOf(huge.outcomes, 100)
+  })
+
+  it("a program that draws from Random, whatever its schedules", async () => {
+    const unlucky = Effect.flatMap(Random.next, (n) => (n < 0.95 ? Effect.void : Effect.die(new Error("rare"))))
+    const report = await run(Explorer.explore(unlucky, { runs: 500 }))
+    assert.isFalse(report.passed)
+    const { exhausted } = await run(Explorer.outcomes(Random.next))
+    assert.isFalse(exhausted)
+  })
+
+  it("a bounded search, where the bound left something out", async () => {
+    const strategy = (preemptions: number) => Strategy.portfolio([Strategy.exhaustive({ preemptions })])
+    const bounded = await run(Explorer.explore(lines(1, 1), { strategy: strategy(1) }))
+    assert.isFalse(bounded.exhausted)
+    const free = await run(Explorer.explore(lines(1, 1), { strategy: strategy(20) }))
+    assert.isTrue(free.exhausted)
+    assert.strictEqual(bounded.distinctSchedules, bounded.runs)
+    assert.strictEqual(free.distinctSchedules, free.runs)
+  })
+})

@@ -1,0 +1,31 @@
+/** `pnpm sabotage`: every line that is broken on purpose is noticed by the explorer. */
+import { spawnSync } from "node:child_process"
+import { globSync } from "node:fs"
+import { join } from "node:path"
+
+import { assert, describe, it } from "vitest"
+
+const root = join(import.meta.dirname, "../..")
+
+const sabotage = (...words: ReadonlyArray<string>) => {
+  const { status, stdout } = spawnSync(process.execPath, [join(root, "scripts/sabotage.ts"), ...words], {
+    cwd: root,
+    encoding: "utf8"
+  })
+  return { status, stdout }
+}
+
+// one at a time: each waits for a process
+describe("pnpm sabotage", { concurrent: false }, () => {
+  it("WeightedSemaphore is broken in six ways, and each is caught", () => {
+    const { status, stdout } = sabotage("WeightedSemaphore")
+    const patches = globSync("packages/heddle/test/sabotage/WeightedSemaphore/*.patch", { cwd: root })
+    assert.isAtLeast(patches.length, 6)
+    assert.lengthOf(stdout.match(/^ {2}caught by /gm) ?? [], patches.length, stdout)
+    assert.strictEqual(status, 0)
+  })
+
+  it("says so where there is nothing to break", () => {
+    assert.strictEqual(sabotage("no such patch").status, 1)
+  })
+})
