@@ -261,8 +261,10 @@ The longest order that fits: increment(). After it:
     const spec = { make: Effect.void, model: 0, operations: {} }
     assert.include(String(await Effect.runPromiseExit(Explorer.linearizable(spec))), "operations must be at least one")
     const look = { look: { run: () => Effect.void, respond: (n: number) => [undefined, n] as const } }
-    for (const replay of ["", "op:0:", "zzz op:0:"]) {
-      const exit = await Effect.runPromiseExit(Explorer.linearizable({ ...spec, operations: look }, { replay }))
+    const exits = ["", "op:0:", "zzz op:0:"].map((replay) =>
+      Effect.runPromiseExit(Explorer.linearizable({ ...spec, operations: look }, { replay }))
+    )
+    for (const exit of await Promise.all(exits)) {
       assert.include(String(exit), "replay must be a replay string of linearizable, got")
     }
   })

@@ -42,7 +42,7 @@ export interface Model<Ask> {
   stats(): unknown
 }
 
-export interface Subject<Ask> {
+interface Subject<Ask> {
   readonly take: (ask: Ask) => Effect.Effect<void, { readonly _tag: string }>
   readonly takeIfAvailable: (ask: Ask) => Effect.Effect<boolean, { readonly _tag: string }>
   readonly release: (ask: Ask) => Effect.Effect<void>
