@@ -101,4 +101,14 @@ describe("pnpm explore", () => {
     assert.include(out, "no test that explores has such a file or name")
     assert.strictEqual(status, 1)
   })
+
+  it("a replayed schedule that is not of the test fails it; one that is runs once", async () => {
+    const vitest = join(root, "node_modules/vitest/vitest.mjs")
+    const test = (EXPLORE_REPLAY: string) =>
+      run([vitest, "run", "--dir", folder, "-t", "^sound$"], { EXPLORE_REPLAY, NO_COLOR: "1" })
+    const other = await test("op:0:zz.1")
+    assert.include(other.out, "EXPLORE_REPLAY is not a schedule of this test as it is now")
+    assert.strictEqual(other.status, 1)
+    assert.strictEqual((await test("op:0:")).status, 0)
+  })
 })

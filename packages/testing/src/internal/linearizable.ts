@@ -274,12 +274,14 @@ export const linearizable = <System, State, Inputs, R = never>(
     }
     return Effect.gen(function* () {
       const begun = performance.now()
+      const isLate = () => performance.now() - begun >= millis
       let done = 0
-      while (done < count && performance.now() - begun < millis) {
+      while (done < count && !isLate()) {
         const batch = { runs: Math.min(count - done, batchSize), seed: `${seed}.${done / batchSize}` }
-        const found = yield* generate(batch, (scenario) =>
-          Effect.map(failing(scenario, strategy.search(seed), mode), (failed) => failed === undefined)
-        )
+        const found = yield* generate(batch, (scenario) => {
+          if (isLate()) return true
+          return Effect.map(failing(scenario, strategy.search(seed), mode), (failed) => failed === undefined)
+        })
         if (found._tag === "Falsified") {
           const { replay, shrunkInput } = found
           const failed = yield* failing(shrunkInput, strategy.search(seed), mode)
