@@ -46,12 +46,17 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(join(root, folder), { force: true, recursive: true }))
 
-const explore = (
-  ...options: ReadonlyArray<string>
-): Promise<{ readonly status: number | null; readonly out: string }> =>
+interface Ran {
+  readonly status: number | null
+  readonly out: string
+}
+
+const explore = (...options: ReadonlyArray<string>): Promise<Ran> =>
+  run([join(root, "scripts/explore.ts"), "--include", `${folder}/*.test.ts`, ...options])
+
+const run = (argv: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}): Promise<Ran> =>
   new Promise((resolve, reject) => {
-    const script = join(root, "scripts/explore.ts")
-    const child = spawn(process.execPath, [script, "--include", `${folder}/*.test.ts`, ...options], { cwd: root })
+    const child = spawn(process.execPath, argv, { cwd: root, env: { ...process.env, ...environment } })
     let out = ""
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (out += String(data)))
     child.on("error", reject)
