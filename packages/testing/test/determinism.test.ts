@@ -105,6 +105,25 @@ describe("a run is a function of its seed and its choices", () => {
     assert.deepStrictEqual(await results("op", [5], [5]), ['"01"', '"10"'])
   })
 
+  it("outcomes: a promise that a rare schedule awaits answers before its timeout", async () => {
+    const program = Effect.gen(function* () {
+      let first = ""
+      const claim = (name: string) => Effect.sync(() => void (first ||= name))
+      yield* Effect.all([claim("x"), claim("y")], { concurrency: 2 })
+      if (first === "x") return "x"
+      const answer = yield* Effect.timeoutOption(
+        Effect.promise(() => Promise.resolve()),
+        "1 second"
+      )
+      return answer._tag
+    })
+    const { outcomes } = await run(Explorer.outcomes(program, { runs: 300 }))
+    assert.deepStrictEqual(
+      outcomes.map(({ result }) => result),
+      ['"Some"', '"x"']
+    )
+  })
+
   it("TestClock inside has its own time", async () => {
     const inside = Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(Effect.as(Effect.sleep("1 day"), "slept"))

@@ -247,6 +247,31 @@ The longest order that fits: increment(). After it:
     assert.isAbove(histories, 10)
   })
 
+  it("an operation that awaits a promise is waited for", async () => {
+    const answered = Effect.promise(() => Promise.resolve())
+    const { histories } = await run(
+      Explorer.linearizable(
+        {
+          make: Ref.make(0),
+          model: 0,
+          operations: {
+            next: {
+              run: (ref) =>
+                Effect.andThen(
+                  answered,
+                  Ref.updateAndGet(ref, (n) => n + 1)
+                ),
+              respond: (n) => [n + 1, n + 1],
+              interrupted: "either"
+            }
+          }
+        },
+        { scenarios: 10, runs: 10 }
+      )
+    )
+    assert.isAbove(histories, 2)
+  })
+
   it("a model that changes its state is told so", async () => {
     const impure = Explorer.linearizable({
       make: Effect.succeed("it"),

@@ -225,14 +225,19 @@ export const linearizable = <System, State, Inputs, R = never>(
     })
 
     /** The first run of a scenario that goes wrong. */
-    const failing = Effect.fnUntraced(function* (scenario: Scenario, search: Search, mode: Mode) {
+    const failing = Effect.fnUntraced(function* (scenario: Scenario, search: () => Search, mode: Mode) {
       current = scenario
       let failed: FailedRun | undefined
-      const spent = yield* runner.explore(mode, search, { runs: perScenario, millis: Infinity }, (result) => {
-        if (result.verdict !== undefined) failed = { ...result, verdict: result.verdict, mode }
-        return failed !== undefined
+      const look = Effect.suspend(() => {
+        failed = undefined
+        return runner.explore(mode, search(), { runs: perScenario, millis: Infinity }, (result) => {
+          if (result.verdict !== undefined) failed = { ...result, verdict: result.verdict, mode }
+          return failed !== undefined
+        })
       })
-      runs += spent.runs
+      runs += (yield* look).runs
+      // time may have passed before a promise could answer: once that is known, it waits
+      if (failed !== undefined && !(yield* runner.holds(mode, failed))) runs += (yield* look).runs
       return failed
     })
 
@@ -267,24 +272,25 @@ export const linearizable = <System, State, Inputs, R = never>(
         const found = yield* generate({ replay: token }, () => false)
         if (found._tag !== "Falsified")
           return yield* Effect.die(new Error(`no scenario has this replay string: ${token}`))
-        const failed = yield* failing(found.shrunkInput, replaySearch(replay.schedule, replay.seed), replay.mode)
+        const failed = yield* failing(found.shrunkInput, () => replaySearch(replay.schedule, replay.seed), replay.mode)
         if (failed !== undefined) return yield* fail(found.shrunkInput, token, failed, false)
         return { scenarios: 1, runs, histories: explained.size }
       })
     }
     return Effect.gen(function* () {
       const begun = performance.now()
+      const search = () => strategy.search(seed)
       const isLate = () => performance.now() - begun >= millis
       let done = 0
       while (done < count && !isLate()) {
         const batch = { runs: Math.min(count - done, batchSize), seed: `${seed}.${done / batchSize}` }
         const found = yield* generate(batch, (scenario) => {
           if (isLate()) return true
-          return Effect.map(failing(scenario, strategy.search(seed), mode), (failed) => failed === undefined)
+          return Effect.map(failing(scenario, search, mode), (failed) => failed === undefined)
         })
         if (found._tag === "Falsified") {
           const { replay, shrunkInput } = found
-          const failed = yield* failing(shrunkInput, strategy.search(seed), mode)
+          const failed = yield* failing(shrunkInput, search, mode)
           if (failed === undefined)
             return yield* Effect.die(new Error(`${notReproducible}\n${describeScenario(shrunkInput)}`))
           return yield* fail(shrunkInput, replay, failed, true)

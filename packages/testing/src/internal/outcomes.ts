@@ -6,6 +6,7 @@ import { format } from "effect/Formatter"
 
 import { exhaustive } from "../Strategy.ts"
 import { formatReplay } from "./replayString.ts"
+import type { RunResult } from "./runner.ts"
 import { type Make, type Options, session } from "./session.ts"
 import { describeVerdict, reasonOf, type Verdict } from "./verdict.ts"
 
@@ -54,28 +55,33 @@ export const outcomes = <A, E, R>(
         runs: 20_000,
         strategy: exhaustive()
       })
-      const search = strategy.search(seed)
-      const found = new Map<string, { count: number; readonly replay: string }>()
       const render = options.render ?? renderExit
-      let drawsRandom = false
-      const { runs } = yield* runner.explore(mode, search, budget, ({ exit, facts, seed, verdict }) => {
-        drawsRandom ||= facts.drawsRandom
-        const result = resultOf(exit as Exit.Exit<A, E> | undefined, verdict, render)
-        const known = found.get(result)
-        if (known !== undefined) known.count++
-        else {
-          const replay = formatReplay({ mode, seed, schedule: facts.schedule, extra: undefined })
-          found.set(result, { count: 1, replay })
-        }
-        return false
+      const look = Effect.fnUntraced(function* () {
+        const search = strategy.search(seed)
+        const found = new Map<string, { count: number; readonly first: RunResult }>()
+        let drawsRandom = false
+        const { runs } = yield* runner.explore(mode, search, budget, (run) => {
+          drawsRandom ||= run.facts.drawsRandom
+          const result = resultOf(run.exit as Exit.Exit<A, E> | undefined, run.verdict, render)
+          const known = found.get(result)
+          if (known === undefined) found.set(result, { count: 1, first: run })
+          else known.count++
+          return false
+        })
+        return { found, runs, exhausted: search.exhausted?.() === true && !drawsRandom }
       })
+      let seen = yield* look()
+      // time may have passed before a promise could answer: once that is known, it waits
+      for (const { first } of seen.found.values()) if (!runner.mixed) yield* runner.holds(mode, first)
+      if (runner.mixed) seen = yield* look()
       runner.checkSteps()
-      const all = Array.from(found, ([result, { count, replay }]) => ({ result, count, replay }))
-      return {
-        outcomes: all.toSorted((a, b) => (a.result < b.result ? -1 : 1)),
-        exhausted: search.exhausted?.() === true && !drawsRandom,
-        runs
-      }
+      const { exhausted, found, runs } = seen
+      const all = Array.from(found, ([result, { count, first }]) => ({
+        result,
+        count,
+        replay: formatReplay({ mode, seed: first.seed, schedule: first.facts.schedule, extra: undefined })
+      }))
+      return { outcomes: all.toSorted((a, b) => (a.result < b.result ? -1 : 1)), exhausted, runs }
     })
   )
 
