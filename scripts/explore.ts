@@ -19,12 +19,17 @@ const fail = (message: string): never => {
   process.exit(2)
 }
 
-const number = (name: string, text: string | undefined, least: number): number | undefined => {
+const whole = (name: string, text: string | undefined, least: number): number | undefined => {
   if (text === undefined) return undefined
   const value = Number(text)
-  return value >= least && Number.isFinite(value)
-    ? value
-    : fail(`--${name} has to be at least ${least}, and is ${text}`)
+  if (Number.isSafeInteger(value) && value >= least) return value
+  return fail(`--${name} has to be an integer of at least ${least}, and is ${text}`)
+}
+
+const positive = (name: string, text: string | undefined): number | undefined => {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  return value > 0 && Number.isFinite(value) ? value : fail(`--${name} has to be above 0, and is ${text}`)
 }
 
 const text = { type: "string" } as const
@@ -39,8 +44,8 @@ const parse = () => {
 
 const { positionals: words, values } = parse()
 if (values.runs !== undefined && values.minutes !== undefined) fail("--runs and --minutes exclude each other")
-const minutes = number("minutes", values.minutes, 0)
-const runs = number("runs", values.runs, 1) ?? (minutes === undefined ? 20_000 : undefined)
+const minutes = positive("minutes", values.minutes)
+const runs = whole("runs", values.runs, 1) ?? (minutes === undefined ? 20_000 : undefined)
 
 const explored = await explore({
   root: join(import.meta.dirname, ".."),
@@ -48,8 +53,8 @@ const explored = await explore({
   words,
   runs,
   minutes,
-  cores: number("cores", values.cores, 1) ?? availableParallelism(),
-  seed: number("seed", values.seed, 0) ?? 0
+  cores: whole("cores", values.cores, 1) ?? availableParallelism(),
+  seed: whole("seed", values.seed, 0) ?? 0
 })
 const summary = summarise(explored)
 process.stdout.write(`${describe(summary)}\n`)

@@ -38,7 +38,8 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "internal/handle",
     "internal/latencyWindow",
     "internal/cursor",
-    "internal/readiness"
+    "internal/readiness",
+    "internal/structuralMap"
   ],
   [
     "internal/waitLine",
@@ -50,13 +51,15 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ],
   ["internal/search", "internal/latestLatencies", "internal/stack"],
   ["internal/judges"],
-  ["internal/priorityLine", "internal/limits/algorithm", "internal/limits/rate"],
+  ["internal/priorityLine", "internal/turns", "internal/limits/algorithm", "internal/limits/rate"],
+  ["internal/turnstile"],
   ["internal/limits/buckets", "internal/limits/windows", "internal/limits/slidingLog", "internal/limits/compound"],
   ["internal/limits/model"],
   ["internal/limits/interpret"],
   ["RateLimit", "AdaptiveLimit"],
   [
     "internal/permits",
+    "internal/account",
     "internal/results",
     "internal/limiter/durations",
     "internal/limiter/errors",
@@ -72,6 +75,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "internal/tally",
     "internal/selection"
   ],
+  ["internal/boundedPermits", "internal/keyedPermits"],
   ["internal/limiter/accounts", "internal/limiter/timekeeper", "internal/limiter/model"],
   ["internal/limiter/place"],
   ["internal/limiter/gate"],
@@ -90,7 +94,9 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 
 /** Modules that are the inside of one other module. */
 export const onlyFor: ReadonlyMap<string, string> = new Map([
-  ["internal/permits", "WeightedSemaphore"],
+  ["internal/boundedPermits", "Bulkhead"],
+  ["internal/keyedPermits", "KeyedSemaphore"],
+  ["internal/account", "internal/keyedPermits"],
   ["internal/judges", "AdaptiveLimit"],
   ["internal/latestLatencies", "AdaptiveLimiter"],
   ["internal/stage", "Pipeline"],

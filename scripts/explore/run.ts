@@ -34,7 +34,7 @@ export interface Explored {
 }
 
 /** How a test file gets at `it.explore` and `it.linearizable`. */
-const mark = /from "(?:@heddle\/testing\/vitest|(?:\.\.\/)+src\/vitest\.ts)"/
+const mark = /["'](?:@heddle\/testing\/vitest|(?:\.\.\/)+src\/vitest\.ts)["']/
 
 const filesOf = ({ include, root }: Plan): ReadonlyArray<string> =>
   globSync(include, { cwd: root })
@@ -52,7 +52,9 @@ const testsOf = (modules: ReadonlyArray<TestModule>, root: string): ReadonlyArra
 const errorsOf = (modules: ReadonlyArray<TestModule>, errors: ReadonlyArray<{ readonly message?: string }>) =>
   [...errors, ...modules.flatMap((module) => module.errors())].map(({ message }) => message ?? "an unknown error")
 
-const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+/** A name as a pattern that Vitest finds it by, whichever way it joins the names of suites. */
+export const escaped = (text: string): string =>
+  text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(" > ", "(?: > | )")
 
 const quiet = { config: false as const, watch: false, reporters: [{}], coverage: { enabled: false } }
 
@@ -81,7 +83,7 @@ export const explore = async (plan: Plan): Promise<Explored> => {
   )
   if (collected.errors.length > 0 || wanted.length === 0) return { parts: [], errors: collected.errors }
 
-  const names = [...new Set(wanted.map(({ name }) => `^${escaped(name).replaceAll(" > ", "(?: > | )")}$`))]
+  const names = [...new Set(wanted.map(({ name }) => `^${escaped(name)}$`))]
   const environment = {
     EXPLORE_RUNS: runs === undefined ? "" : String(runs),
     EXPLORE_MILLIS: minutes === undefined ? "" : String(Math.max(1, Math.round((minutes * 60_000) / wanted.length))),

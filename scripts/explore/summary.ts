@@ -1,5 +1,5 @@
 /** What the cores saw of each test, put together and made readable. */
-import type { Explored, Part } from "./run.ts"
+import { escaped, type Explored, type Part } from "./run.ts"
 
 interface Test {
   readonly file: string
@@ -71,6 +71,8 @@ export const describe = ({ errors, tests }: Summary): string => {
 
 const failure = ({ error, file, name, replay }: Part): string => {
   const again =
-    replay === undefined ? "" : `again: EXPLORE_REPLAY=${shell(replay)} npx -y pnpm@12 test ${file} -t ${shell(name)}\n`
+    replay === undefined
+      ? ""
+      : `again: EXPLORE_REPLAY=${shell(replay)} npx -y pnpm@12 test ${file} -t ${shell(escaped(name))}\n`
   return `FAILED ${file}: ${name}\n${error ?? ""}\n${again}`
 }

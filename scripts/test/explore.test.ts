@@ -46,12 +46,17 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(join(root, folder), { force: true, recursive: true }))
 
-const explore = (
-  ...options: ReadonlyArray<string>
-): Promise<{ readonly status: number | null; readonly out: string }> =>
+interface Ran {
+  readonly status: number | null
+  readonly out: string
+}
+
+const explore = (...options: ReadonlyArray<string>): Promise<Ran> =>
+  run([join(root, "scripts/explore.ts"), "--include", `${folder}/*.test.ts`, ...options])
+
+const run = (argv: ReadonlyArray<string>, environment: Readonly<Record<string, string>> = {}): Promise<Ran> =>
   new Promise((resolve, reject) => {
-    const script = join(root, "scripts/explore.ts")
-    const child = spawn(process.execPath, [script, "--include", `${folder}/*.test.ts`, ...options], { cwd: root })
+    const child = spawn(process.execPath, argv, { cwd: root, env: { ...process.env, ...environment } })
     let out = ""
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (out += String(data)))
     child.on("error", reject)
@@ -85,7 +90,9 @@ describe("pnpm explore", () => {
 
   it("refuses what makes no sense", async () => {
     for (const [options, message] of [
-      [["--runs", "0"], "--runs has to be at least 1, and is 0"],
+      [["--runs", "0"], "--runs has to be an integer of at least 1, and is 0"],
+      [["--seed", "1.5"], "--seed has to be an integer of at least 0, and is 1.5"],
+      [["--minutes", "0"], "--minutes has to be above 0, and is 0"],
       [["--runs", "5", "--minutes", "1"], "--runs and --minutes exclude each other"],
       [["--fast"], "'--fast'"]
     ] as const) {
@@ -98,5 +105,15 @@ describe("pnpm explore", () => {
     const { out, status } = await explore("no such test")
     assert.include(out, "no test that explores has such a file or name")
     assert.strictEqual(status, 1)
+  })
+
+  it("a replayed schedule that is not of the test fails it; one that is runs once", async () => {
+    const vitest = join(root, "node_modules/vitest/vitest.mjs")
+    const test = (EXPLORE_REPLAY: string) =>
+      run([vitest, "run", "--dir", folder, "-t", "^sound$"], { EXPLORE_REPLAY, NO_COLOR: "1" })
+    const other = await test("op:0:zz.1")
+    assert.include(other.out, "EXPLORE_REPLAY is not a schedule of this test as it is now")
+    assert.strictEqual(other.status, 1)
+    assert.strictEqual((await test("op:0:")).status, 0)
   })
 })

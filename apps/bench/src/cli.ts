@@ -12,9 +12,10 @@ import { explorer } from "./explorer.ts"
 import { group } from "./group.ts"
 import { type Bench, encodeLine, type Figure, measure, table, UnknownBench } from "./harness.ts"
 import { pipeline } from "./pipeline.ts"
+import { ratelimit } from "./ratelimit.ts"
 import { semaphore } from "./semaphore.ts"
 
-const benches: ReadonlyArray<Bench> = [semaphore, adaptive, pipeline, group, census, explorer]
+const benches: ReadonlyArray<Bench> = [semaphore, adaptive, pipeline, group, census, explorer, ratelimit]
 
 const names = Argument.String("name").pipe(
   Argument.variadic(),

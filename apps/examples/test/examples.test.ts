@@ -16,6 +16,7 @@ import * as hedgedReads from "../src/hedged-reads.ts"
 import * as hugeList from "../src/huge-list.ts"
 import * as memoryBudget from "../src/memory-budget.ts"
 import * as processWithTimeout from "../src/process-with-timeout.ts"
+import * as rateLimit from "../src/rate-limit.ts"
 import * as selectLoop from "../src/select-loop.ts"
 import * as singleFlight from "../src/single-flight.ts"
 
@@ -27,6 +28,7 @@ const programs = new Map([
   ["single-flight.ts", singleFlight.program],
   ["hedged-reads.ts", hedgedReads.program],
   ["adaptive-limit.ts", adaptiveLimit.program],
+  ["rate-limit.ts", rateLimit.program],
   ["fetch-all-user-data.ts", fetchAllUserData.program],
   ["crawl.ts", crawl.program],
   ["select-loop.ts", selectLoop.program]

@@ -33,14 +33,7 @@ import type * as Types from "effect/Types"
 
 import * as Branches from "./internal/branch.ts"
 import { checkDuration, describe } from "./internal/defect.ts"
-import {
-  deferredDone,
-  hasMessage,
-  isQueueReady,
-  isSubscriptionReady,
-  queueReady,
-  subscriptionReady
-} from "./internal/readiness.ts"
+import { deferredDone, hasMessage, queueReady, subscriptionReady } from "./internal/readiness.ts"
 import { Selection } from "./internal/selection.ts"
 import * as WeightedSemaphore from "./WeightedSemaphore.ts"
 
@@ -150,11 +143,7 @@ export const queue = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3
   onValue?: (value: A) => Effect.Effect<B, E2, R2>,
   onFailure?: (error: E) => Effect.Effect<C, E3, R3>
 ): Branch<B | C, E2 | E3, R2 | R3> => {
-  const source = {
-    take: () => Queue.takeUnsafe(queue),
-    isReady: () => isQueueReady(queue),
-    ready: queueReady(queue)
-  }
+  const source = { take: () => Queue.takeUnsafe(queue), ready: queueReady(queue) }
   return asBranch(Branches.taking(() => source, { onValue, onFailure }))
 }
 
@@ -178,7 +167,7 @@ export const subscription = <A, B = A, E2 = never, R2 = never>(
     if (shutdownFlag.current) return Effect.interrupt
     return Option.isSome(ended.current) ? Exit.succeed(ended.current.value) : undefined
   }
-  const source = { take, isReady: () => isSubscriptionReady(subscription), ready: subscriptionReady(subscription) }
+  const source = { take, ready: subscriptionReady(subscription) }
   return asBranch(Branches.taking(() => source, { onValue, onFailure: undefined }))
 }
 
@@ -194,8 +183,8 @@ export const deferred = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E,
   onFailure?: (error: E) => Effect.Effect<C, E3, R3>
 ): Branch<B | C, E2 | E3, R2 | R3> => {
   const result = Deferred.await(deferred)
-  const isReady = () => Deferred.isDoneUnsafe(deferred)
-  const source = { take: () => (isReady() ? result : undefined), isReady, ready: deferredDone(deferred) }
+  const take = () => (Deferred.isDoneUnsafe(deferred) ? result : undefined)
+  const source = { take, ready: deferredDone(deferred) }
   return asBranch(Branches.taking(() => source, { onValue, onFailure }))
 }
 
@@ -210,8 +199,7 @@ export const fiber = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3
   onValue?: (value: A) => Effect.Effect<B, E2, R2>,
   onFailure?: (error: E) => Effect.Effect<C, E3, R3>
 ): Branch<B | C, E2 | E3, R2 | R3> => {
-  const take = () => fiber.pollUnsafe()
-  const source = { take, isReady: () => take() !== undefined, ready: Fiber.await(fiber) }
+  const source = { take: () => fiber.pollUnsafe(), ready: Fiber.await(fiber) }
   return asBranch(Branches.taking(() => source, { onValue, onFailure }))
 }
 
@@ -240,7 +228,7 @@ export const timer = <B = void, E2 = never, R2 = never>(
           isReady() ? Effect.void : Effect.andThen(clock.sleep(Duration.nanos(left())), sleep)
         )
         const ready = at === undefined ? Effect.never : sleep
-        return { take: () => (isReady() ? Exit.void : undefined), isReady, ready }
+        return { take: () => (isReady() ? Exit.void : undefined), ready }
       },
       { onValue, onFailure: undefined }
     )

@@ -4,11 +4,14 @@
  *
  * - **Fairness.** Strict FIFO. The head of the line blocks those behind it, also when they would fit, so that small
  *   requests never starve a large one. `*IfAvailable` succeeds exactly when a plain request would not wait.
+ * - **Priorities**, where they are asked for: higher first, in order inside a priority, and nobody starves. One level is
+ *   worth `priorityStep` places in the line: a request stands as if it had come so many places earlier per level, so it is
+ *   overtaken by at most `priorityStep` later ones per level that theirs is higher.
  * - **Interruption.** Waiting is interruptible and costs nothing: those behind move up. Holding is never lost: an
  *   interruption that races the grant gives the permits back and serves the next.
  * - **Cost.** Take, release and interruption are O(1) whatever the number of waiters (after a shrink, the first who moves on
- *   also moves those aside that have become too large). A release runs nobody's body: it assigns the permits and returns, and
- *   those served resume in order from a task of the scheduler.
+ *   also moves those aside that have become too large), and O(log p) while requests of p different priorities wait. A release
+ *   runs nobody's body: it assigns the permits and returns, and those served resume in order from a task of the scheduler.
  *
  * Caller bugs (a negative count, a request that can never be met, releasing what was not taken) die with a message that
  * names the value and the rule. The error channel of a guarded effect is left alone.
@@ -16,13 +19,16 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
 import type * as Inspectable from "effect/Inspectable"
 import type * as Option from "effect/Option"
 import type * as Pipeable from "effect/Pipeable"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 
-import { type AnyEffect, Permits, type TypeId } from "./internal/permits.ts"
+import type { AnyEffect } from "./internal/effectLast.ts"
+import type { Party } from "./internal/observer.ts"
+import { combinator, operation, Permits } from "./internal/permits.ts"
+
+const TypeId = "~heddle/WeightedSemaphore"
 
 /**
  * A handle on a number of permits. Opaque: the functions of this module are its behaviour.
@@ -41,8 +47,33 @@ export interface WeightedSemaphore extends Pipeable.Pipeable, Inspectable.Inspec
 export interface Options {
   /** How many permits there are: a non-negative integer, or `Infinity` for no limit. */
   readonly permits: number
-  /** Names the semaphore in messages and in inspections. Default: none. */
+  /** How many places in the line one level of priority is worth: an integer from 1 to 1,000,000. Default: 1,000. */
+  readonly priorityStep?: number | undefined
+  /**
+   * Names the semaphore in messages, and shows it to whoever looks: its counts are the gauges
+   * `heddle_weighted_semaphore_permits`, `_taken`, `_available` and `_waiting` with the name as an attribute, read when
+   * the metrics are. Default: none.
+   */
   readonly name?: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RequestOptions {
+  /** Higher goes first: an integer from -1,000,000,000 to 1,000,000,000. Default: 0. */
+  readonly priority?: number | undefined
+}
+
+export type {
+  /**
+   * A fiber that holds or waits.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  Party
 }
 
 /**
@@ -60,6 +91,31 @@ export interface Stats {
   readonly available: number
   /** How many requests wait, those that are larger than today's capacity included. */
   readonly waiting: number
+  /** Given, as those below, while an inspector is attached and the semaphore has a name. */
+  readonly name?: string
+  /** Who holds: what was taken since the inspector was attached, in the order in which it was taken. */
+  readonly holders?: ReadonlyArray<Party>
+  /** Who waits: those who came since the inspector was attached, in the order in which they came. */
+  readonly waiters?: ReadonlyArray<Party>
+}
+
+class Semaphore extends Permits {
+  readonly [TypeId]: typeof TypeId = TypeId
+  /** `withPermit(self)`, so that it is made once. */
+  readonly withOne = (effect: AnyEffect): AnyEffect => this.withPermits(1, effect, undefined)
+
+  constructor({ name, permits, priorityStep }: Options) {
+    super({ kind: "WeightedSemaphore", what: "permits", permits, priorityStep, name })
+  }
+
+  protected counts() {
+    const { available, permits, taken, waiting } = this
+    return { permits, taken, available, waiting }
+  }
+
+  stats(): Stats {
+    return { ...this.counts(), ...this.parties() }
+  }
 }
 
 /**
@@ -91,7 +147,7 @@ export const make = (options: Options): Effect.Effect<WeightedSemaphore> => Effe
  * @since 0.1.0
  * @category constructors
  */
-export const makeUnsafe = (options: Options): WeightedSemaphore => new Permits(options)
+export const makeUnsafe = (options: Options): WeightedSemaphore => new Semaphore(options).observed()
 
 /**
  * Runs an effect while it holds `permits`: waits for its turn, runs, gives back however the effect ends. A request for
@@ -113,18 +169,43 @@ export const makeUnsafe = (options: Options): WeightedSemaphore => new Permits(o
  * await Effect.runPromise(program) // => { permits: 3, taken: 2, available: 1, waiting: 0 }
  * ```
  *
+ * @example
+ * Those of a higher priority go first, and a heavy one of a higher priority holds up light ones of a lower.
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as WeightedSemaphore from "heddle/WeightedSemaphore"
+ *
+ * const program = Effect.gen(function* () {
+ *   const sem = yield* WeightedSemaphore.make({ permits: 1 })
+ *   const order: Array<string> = []
+ *   const job = (name: string, priority: number) =>
+ *     Effect.andThen(Effect.sync(() => order.push(name)), Effect.yieldNow).pipe(
+ *       WeightedSemaphore.withPermits(sem, 1, { priority })
+ *     )
+ *   const jobs = [job("running", 0), job("batch", 0), job("interactive", 1), job("batch too", 0)]
+ *   yield* Effect.all(jobs, { concurrency: "unbounded" })
+ *   return order
+ * })
+ *
+ * await Effect.runPromise(program) // => ["running", "interactive", "batch", "batch too"]
+ * ```
+ *
  * @since 0.1.0
  * @category combinators
  */
 export const withPermits: {
-  (self: WeightedSemaphore, permits: number): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  <A, E, R>(self: WeightedSemaphore, permits: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
-} = curried((self: Permits, permits: number, effect: AnyEffect) =>
-  Effect.suspend(() => {
-    self.check("withPermits", permits)
-    return self.guard(permits, effect).guarded
-  })
-)
+  (
+    self: WeightedSemaphore,
+    permits: number,
+    options?: RequestOptions
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(
+    self: WeightedSemaphore,
+    permits: number,
+    effect: Effect.Effect<A, E, R>,
+    options?: RequestOptions
+  ): Effect.Effect<A, E, R>
+} = combinator((self, permits, effect, options) => self.withPermits(permits, effect, options))
 
 /**
  * `withPermits(self, 1)`.
@@ -144,14 +225,17 @@ export const withPermits: {
  * @category combinators
  */
 export const withPermit: {
-  (self: WeightedSemaphore): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  <A, E, R>(self: WeightedSemaphore, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
-} = ((self: WeightedSemaphore, effect?: AnyEffect) =>
-  effect === undefined ? withPermits(self, 1) : withPermits(self, 1, effect)) as typeof withPermit
+  (
+    self: WeightedSemaphore,
+    options?: RequestOptions
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: WeightedSemaphore, effect: Effect.Effect<A, E, R>, options?: RequestOptions): Effect.Effect<A, E, R>
+} = ((self: Semaphore, effect?: AnyEffect, options?: RequestOptions) =>
+  effect === undefined ? self.withOne : withPermits(self, 1, effect, options)) as typeof withPermit
 
 /**
- * Runs an effect under `permits` if a plain request would not wait, and gives its result as `Some`; otherwise `None`,
- * at once, and the effect does not run. Never overtakes anybody: while somebody waits, it answers `None`.
+ * Runs an effect under `permits` if a plain request of the same priority would not wait, and gives its result as `Some`;
+ * otherwise `None`, at once, and the effect does not run. Never overtakes anybody whom a plain request would not.
  *
  * @example
  * ```ts import.meta.vitest
@@ -174,28 +258,16 @@ export const withPermit: {
 export const withPermitsIfAvailable: {
   (
     self: WeightedSemaphore,
-    permits: number
+    permits: number,
+    options?: RequestOptions
   ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
   <A, E, R>(
     self: WeightedSemaphore,
     permits: number,
-    effect: Effect.Effect<A, E, R>
+    effect: Effect.Effect<A, E, R>,
+    options?: RequestOptions
   ): Effect.Effect<Option.Option<A>, E, R>
-} = curried((self: Permits, permits: number, effect: AnyEffect) =>
-  Effect.suspend(() => {
-    self.check("withPermitsIfAvailable", permits)
-    let held = false
-    const enter = Effect.suspend(() => {
-      if (!self.takeNow(permits, "guarded")) return Effect.succeedNone
-      held = true
-      return Effect.asSome(effect)
-    })
-    return Effect.onExitPrimitive(enter, () => {
-      if (held) self.giveBack(permits)
-      return undefined
-    })
-  })
-)
+} = combinator((self, permits, effect, options) => self.withPermitsIfAvailable(permits, effect, options))
 
 /**
  * Takes `permits`, waiting for its turn, and leaves giving them back to the caller's `release`. Prefer `withPermits` or
@@ -226,9 +298,9 @@ export const withPermitsIfAvailable: {
  * @category taking
  */
 export const take: {
-  (permits: number): (self: WeightedSemaphore) => Effect.Effect<void>
-  (self: WeightedSemaphore, permits: number): Effect.Effect<void>
-} = dual(2, (self: Permits, permits: number) => self.take(permits))
+  (permits: number, options?: RequestOptions): (self: WeightedSemaphore) => Effect.Effect<void>
+  (self: WeightedSemaphore, permits: number, options?: RequestOptions): Effect.Effect<void>
+} = operation((self, permits, options) => self.take(permits, options))
 
 /**
  * Takes `permits`, waiting for its turn, and gives them back when the scope closes.
@@ -237,36 +309,21 @@ export const take: {
  * @category taking
  */
 export const takeScoped: {
-  (permits: number): (self: WeightedSemaphore) => Effect.Effect<void, never, Scope.Scope>
-  (self: WeightedSemaphore, permits: number): Effect.Effect<void, never, Scope.Scope>
-} = dual(2, (self: Permits, permits: number) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.scope, (scope) => {
-      const takeOrWait = Effect.suspend(() => {
-        self.check("takeScoped", permits)
-        return self.takeNow(permits, "guarded") ? Effect.void : restore(self.wait(permits, "guarded"))
-      })
-      const giveBack = Effect.sync(() => self.giveBack(permits))
-      return Effect.andThen(takeOrWait, Scope.addFinalizer(scope, giveBack))
-    })
-  )
-)
+  (permits: number, options?: RequestOptions): (self: WeightedSemaphore) => Effect.Effect<void, never, Scope.Scope>
+  (self: WeightedSemaphore, permits: number, options?: RequestOptions): Effect.Effect<void, never, Scope.Scope>
+} = operation((self, permits, options) => self.takeScoped(permits, options))
 
 /**
- * Takes `permits` and answers true if a plain request would not wait; otherwise takes nothing and answers false.
+ * Takes `permits` and answers true if a plain request of the same priority would not wait; otherwise takes nothing and
+ * answers false.
  *
  * @since 0.1.0
  * @category taking
  */
 export const takeIfAvailable: {
-  (permits: number): (self: WeightedSemaphore) => Effect.Effect<boolean>
-  (self: WeightedSemaphore, permits: number): Effect.Effect<boolean>
-} = dual(2, (self: Permits, permits: number) =>
-  Effect.sync(() => {
-    self.check("takeIfAvailable", permits)
-    return self.takeNow(permits, "loose")
-  })
-)
+  (permits: number, options?: RequestOptions): (self: WeightedSemaphore) => Effect.Effect<boolean>
+  (self: WeightedSemaphore, permits: number, options?: RequestOptions): Effect.Effect<boolean>
+} = operation((self, permits, options) => self.takeIfAvailable(permits, options))
 
 /**
  * Gives back permits that `take` or `takeIfAvailable` took; any fiber may, and in other portions than they were taken.
@@ -280,7 +337,7 @@ export const takeIfAvailable: {
 export const release: {
   (permits: number): (self: WeightedSemaphore) => Effect.Effect<void>
   (self: WeightedSemaphore, permits: number): Effect.Effect<void>
-} = dual(2, (self: Permits, permits: number) => Effect.sync(() => self.release(permits)))
+} = operation((self, permits) => Effect.sync(() => self.release(permits)))
 
 /**
  * Sets the capacity. Nothing that is held is revoked: after a shrink the debt is paid by the releases that follow, after
@@ -309,7 +366,7 @@ export const release: {
 export const resize: {
   (permits: number): (self: WeightedSemaphore) => Effect.Effect<void>
   (self: WeightedSemaphore, permits: number): Effect.Effect<void>
-} = dual(2, (self: Permits, permits: number) => Effect.sync(() => self.resize(permits)))
+} = operation((self, permits) => Effect.sync(() => self.resize(permits)))
 
 /**
  * Reads the semaphore as it is at this instant.
@@ -317,10 +374,4 @@ export const resize: {
  * @since 0.1.0
  * @category observing
  */
-export const stats = (self: WeightedSemaphore): Effect.Effect<Stats> => Effect.sync(() => (self as Permits).stats())
-
-/** `f(self, permits)(effect)` and `f(self, permits, effect)`. Not `dual`: there, the effect would come first. */
-function curried<F>(f: (self: Permits, permits: number, effect: AnyEffect) => AnyEffect): F {
-  return ((self: Permits, permits: number, effect?: AnyEffect) =>
-    effect === undefined ? (effect: AnyEffect) => f(self, permits, effect) : f(self, permits, effect)) as F
-}
+export const stats = (self: WeightedSemaphore): Effect.Effect<Stats> => Effect.sync(() => (self as Semaphore).stats())

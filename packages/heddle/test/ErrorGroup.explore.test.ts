@@ -118,3 +118,35 @@ describe("every policy and form, explored", () => {
     }
   }
 })
+
+/** With both slots taken, one task submits to its own group, which nobody can interrupt, while the other fails. */
+const submittingFromInside = Effect.gen(function* () {
+  let begun = 0
+  let late = false
+  const exit = yield* Effect.exit(
+    ErrorGroup.run<string>({ concurrency: 2 })((group) => {
+      const child = Effect.gen(function* () {
+        // a failure shows at once, and nothing begins after it
+        late ||= (yield* ErrorGroup.stats(group)).failed > 0
+        begun++
+        yield* Effect.yieldNow
+      })
+      return Effect.andThen(
+        ErrorGroup.go(
+          group,
+          Effect.uninterruptible(Effect.andThen(ErrorGroup.go(group, child), ErrorGroup.go(group, child)))
+        ),
+        ErrorGroup.go(group, Effect.andThen(Effect.yieldNow, Effect.fail("boom")))
+      )
+    })
+  )
+  assert.deepStrictEqual(reasonsOf(exit), ["boom"])
+  assert.isFalse(late)
+  assert.isAtMost(begun, 2)
+})
+
+describe("from inside a task, explored", () => {
+  for (const mode of modes) {
+    it.explore(`nothing begins after the failure (${mode})`, submittingFromInside, { mode, runs: 400, millis: 400 })
+  }
+})

@@ -306,6 +306,43 @@ describe.each(isolations)("forEach, isolation %s", (isolation) => {
     })
   )
 
+  it.effect("each element that was begun has one exit, also the one that stops the others", () =>
+    Effect.gen(function* () {
+      const program = forEach(naturals(), (n) => Effect.delay(Effect.succeed(n), 10 - n), {
+        concurrency: 3,
+        isolation,
+        collect: true,
+        policy: {
+          onExit: (_, exit) => (exit._tag === "Success" ? "stop" : "continue"),
+          result: ({ exits }) => Effect.succeed(exits.map(({ exit, late, task }) => [task, exit._tag, late]))
+        }
+      })
+      const exit: Exit.Exit<unknown> = yield* ended(program)
+      const exits = [
+        [0, "Failure", true],
+        [1, "Failure", true],
+        [2, "Success", false]
+      ]
+      assert.deepStrictEqual(exit, Exit.succeed(exits))
+    })
+  )
+
+  it.effect("a source that takes its time is interrupted with the elements", () =>
+    Effect.gen(function* () {
+      let closed = false
+      const hanging = Stream.ensuring(
+        Stream.never,
+        Effect.sync(() => (closed = true))
+      )
+      const source = Stream.concat(Stream.make(1), hanging)
+      const failing = forEach(source, () => Effect.delay(Effect.fail("boom"), 5), { concurrency: 3, isolation })
+      const { exit, millis } = yield* endedAt(failing)
+      assert.deepStrictEqual(exit, Exit.fail("boom"))
+      assert.strictEqual(millis, 5)
+      assert.isTrue(closed)
+    })
+  )
+
   it.effect("an endless source of finished elements leaves the event loop its turns, and is interruptible", () =>
     Effect.gen(function* () {
       let claimed = 0

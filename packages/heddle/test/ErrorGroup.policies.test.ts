@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -88,6 +89,17 @@ describe("policies", () => {
       // those that cannot be interrupted end later and are not counted in
       const stubborn = tasks.map((task) => Effect.uninterruptible(task))
       assert.deepStrictEqual(yield* ended(all(stubborn, { policy: quorum(2) })), Exit.succeed([10, 20]))
+    })
+  )
+
+  it.effect("who succeeds in the step that decides is not among the results", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<string>()
+      const opens = Effect.sync(() => {
+        Deferred.doneUnsafe(gate, Effect.succeed("first"))
+        return "second"
+      })
+      assert.deepStrictEqual(yield* all([Deferred.await(gate), opens], { policy: quorum(1) }), ["first"])
     })
   )
 

@@ -7,6 +7,7 @@ import * as Latch from "effect/Latch"
 import * as TestClock from "effect/testing/TestClock"
 
 import * as ErrorGroup from "../src/ErrorGroup.ts"
+import { CarriedSlots } from "../src/internal/slots.ts"
 import { ended } from "./support/ended.ts"
 import { after, deathOf, gauge, settle, start } from "./support/group.ts"
 
@@ -171,6 +172,32 @@ describe("slots", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("whoever was just given a slot when the group is stopped is skipped, and the wait ends", () =>
+    Effect.gen(function* () {
+      const group = yield* make<string>({ concurrency: 2 })
+      const succeeding = yield* Deferred.make<void>()
+      const failing = yield* Deferred.make<never, string>()
+      yield* go(group, Deferred.await(succeeding))
+      yield* go(group, Deferred.await(failing))
+      let begun = false
+      const submitting = yield* start(
+        go(
+          group,
+          Effect.sync(() => (begun = true))
+        )
+      )
+      const waiting = yield* start(Effect.exit(wait(group)))
+      yield* Effect.sync(() => {
+        Deferred.doneUnsafe(succeeding, Effect.void)
+        Deferred.doneUnsafe(failing, Effect.fail("boom"))
+      })
+      assert.deepStrictEqual(yield* Fiber.join(waiting), Exit.fail("boom"))
+      assert.deepStrictEqual(yield* Fiber.await(submitting), Exit.void)
+      assert.isFalse(begun)
+      assert.include(yield* stats(group), { submitted: 3, succeeded: 1, failed: 1, skipped: 1, waiting: 0 })
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("a release wakes nobody on its own stack", () =>
     Effect.gen(function* () {
       const group = yield* make({ concurrency: 1 })
@@ -320,6 +347,40 @@ describe("re-entrancy", () => {
       yield* settle
       assert.include(yield* stats(group), { running: 1, waiting: 1 })
       yield* ended(wait(group))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("tasks and daemons that submit the next one inherit no more and more slots", () =>
+    Effect.gen(function* () {
+      const carried = Effect.withFiber((fiber) => {
+        let count = 0
+        for (let one = fiber.getRef(CarriedSlots); one !== undefined; one = one.outer) count++
+        return Effect.succeed(count)
+      })
+      const group = yield* make()
+      const counts: Array<number> = []
+      const relay = (left: number): Effect.Effect<void> =>
+        Effect.gen(function* () {
+          counts.push(yield* carried)
+          if (left > 0) yield* go(group, relay(left - 1))
+        })
+      const fresh = (left: number): Effect.Effect<unknown> =>
+        Effect.gen(function* () {
+          counts.push(yield* carried)
+          // a daemon outlives the block that it was forked in, and begins one of its own
+          if (left > 0)
+            yield* Effect.forkDetach(
+              Effect.andThen(
+                Effect.yieldNow,
+                run({})((own) => go(own, fresh(left - 1)))
+              )
+            )
+        })
+      yield* go(group, relay(50))
+      yield* run({})((own) => go(own, fresh(20)))
+      yield* Effect.replicateEffect(settle, 20)
+      assert.lengthOf(counts, 72)
+      assert.isAtMost(Math.max(...counts), 1)
     }).pipe(Effect.scoped)
   )
 

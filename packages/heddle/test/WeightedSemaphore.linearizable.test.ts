@@ -77,4 +77,84 @@ describe("WeightedSemaphore is linearizable", () => {
     },
     { scenarios: 200, runs: 20, millis: 5000 }
   )
+  const priorityStep = 2
+
+  interface Waiter extends Ask {
+    readonly id: number
+    readonly key: number
+  }
+
+  interface Prioritised {
+    readonly taken: number
+    readonly tickets: number
+    readonly line: ReadonlyArray<Waiter>
+  }
+
+  const empty: Prioritised = { taken: 0, tickets: 0, line: [] }
+
+  const goesBefore = (a: Pick<Waiter, "key" | "priority">, b: Pick<Waiter, "key" | "priority">) =>
+    a.key === b.key ? a.priority > b.priority : a.key < b.key
+  const first = ({ line }: Prioritised) =>
+    line.reduce<Waiter | undefined>(
+      (best, one) => (best === undefined || goesBefore(one, best) ? one : best),
+      undefined
+    )
+  const keyOf = ({ tickets }: Prioritised, { priority }: Ask) => tickets + 1 - priority * priorityStep
+  const leads = (model: Prioritised, ask: Ask) => {
+    const head = first(model)
+    return head === undefined || goesBefore({ ...ask, key: keyOf(model, ask) }, head)
+  }
+  /** One who is served as he comes has a ticket only if he overtakes others. */
+  const served = (model: Prioritised, ask: Ask): Prioritised => ({
+    ...model,
+    taken: model.taken + ask.permits,
+    tickets: model.tickets + (model.line.length > 0 ? 1 : 0)
+  })
+  const leave = (model: Prioritised, id: number) => ({ ...model, line: model.line.filter((one) => one.id !== id) })
+
+  const Ask = Schema.Struct({
+    permits: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 })),
+    priority: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 }))
+  })
+  type Ask = typeof Ask.Type
+
+  it.linearizable(
+    "with priorities: take, takeIfAvailable, release and interruption",
+    {
+      make: make({ permits: 2, priorityStep }),
+      model: empty,
+      operations: {
+        take: {
+          input: Ask,
+          run: (sem, { permits, priority }) => take(sem, permits, { priority }),
+          // who is served as he comes is in the line for no time: he gets a ticket when he joins, and gives it back
+          request: (model, ask, id) => {
+            const passes = leads(model, ask) && model.taken + ask.permits <= 2 && model.line.length === 0
+            const line = [...model.line, { ...ask, id, key: keyOf(model, ask) }]
+            return { ...model, line, tickets: model.tickets + (passes ? 0 : 1) }
+          },
+          respond: (model, { permits }, id) =>
+            first(model)?.id === id && model.taken + permits <= 2
+              ? [undefined, { ...leave(model, id), taken: model.taken + permits }]
+              : undefined,
+          cancel: (model, _, id) => leave(model, id),
+          undo: (model, { permits }) => ({ ...model, taken: model.taken - permits })
+        },
+        takeIfAvailable: {
+          input: Ask,
+          run: (sem, { permits, priority }) => takeIfAvailable(sem, permits, { priority }),
+          respond: (model, ask) =>
+            leads(model, ask) && model.taken + ask.permits <= 2 ? [true, served(model, ask)] : [false, model]
+        },
+        release: {
+          input: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 })),
+          run: (sem, permits) => Effect.map(Effect.exit(release(sem, permits)), Exit.isSuccess),
+          respond: (model, permits) =>
+            permits <= model.taken ? [true, { ...model, taken: model.taken - permits }] : [false, model],
+          interrupted: "either"
+        }
+      }
+    },
+    { scenarios: 60, runs: 40 }
+  )
 })

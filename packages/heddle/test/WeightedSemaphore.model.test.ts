@@ -3,21 +3,29 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as Schema from "effect/Schema"
 
 import { Waiter } from "../src/internal/waitLine.ts"
 import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
+import { type Model, type Request, runProgram, Steps } from "./support/programs.ts"
 import { SteppingScheduler } from "./support/steppingScheduler.ts"
 
 const { makeUnsafe, release, resize, stats, take, takeIfAvailable, withPermits } = WeightedSemaphore
 
-class Model {
+interface Ask {
+  readonly permits: number
+  readonly priority: number
+}
+
+const priorityStep = 3
+
+class SemaphoreModel implements Model<Ask> {
   permits: number
   largest: number
   taken = 0
-  waiting: Array<{ readonly id: number; readonly permits: number }> = []
-  served: Array<number> = []
+  tickets = 0
+  waiting: Array<Request<Ask> & { readonly key: number }> = []
+  readonly served: Array<Request<Ask>> = []
+  readonly refused = new Map<number, string>()
 
   constructor(permits: number) {
     this.permits = this.largest = permits
@@ -25,110 +33,79 @@ class Model {
   get available() {
     return Math.max(0, this.permits - this.taken)
   }
+  keyOf({ priority }: Ask) {
+    return this.tickets + 1 - priority * priorityStep
+  }
   /** Whoever is larger than today's capacity is passed over; of the others the first decides. */
-  serve() {
-    for (;;) {
-      const head = this.waiting.find((one) => one.permits <= this.permits)
-      if (head === undefined || head.permits > this.available) return
-      this.waiting = this.waiting.filter((one) => one !== head)
-      this.taken += head.permits
-      this.served.push(head.id)
+  get head() {
+    return this.waiting
+      .filter(({ ask }) => ask.permits <= this.permits)
+      .toSorted((a, b) => a.key - b.key || b.ask.priority - a.ask.priority)[0]
+  }
+  come(request: Request<Ask>) {
+    if (this.takeIfAvailable(request.ask)) this.served.push(request)
+    else {
+      this.waiting.push({ ...request, key: this.keyOf(request.ask) })
+      this.tickets++
     }
   }
-  takeIfAvailable(permits: number): boolean {
-    const blocked = this.waiting.some((one) => one.permits <= this.permits)
-    if (blocked || permits > this.available) return false
-    this.taken += permits
+  takeIfAvailable(ask: Ask) {
+    const { head } = this
+    const leads = head === undefined || this.keyOf(ask) <= head.key
+    if (!leads || ask.permits > this.available) return false
+    if (head !== undefined) this.tickets++
+    this.taken += ask.permits
     return true
+  }
+  giveBack({ permits }: Ask) {
+    this.taken -= permits
+  }
+  serve() {
+    for (let { head } = this; head !== undefined && head.ask.permits <= this.available; { head } = this) {
+      this.waiting = this.waiting.filter((one) => one !== head)
+      this.taken += head.ask.permits
+      this.served.push(head)
+    }
+  }
+  resize(permits: number) {
+    this.permits = permits
+    this.largest = Math.max(this.largest, permits)
+  }
+  stats() {
+    const { available, permits, taken } = this
+    return { permits, taken, available, waiting: this.waiting.length }
   }
 }
 
-const Step = Schema.Struct({ what: Schema.Int, permits: Schema.Int, who: Schema.Int })
-
-const sorted = (ids: ReadonlyArray<number>) => ids.toSorted((a, b) => a - b)
-
-describe("WeightedSemaphore against its model", () => {
-  it.prop(
-    "random programs of take, takeIfAvailable, release, resize and interrupt",
-    [Schema.Array(Step)],
-    ([program]) => {
-      const capacity = 4
-      const scheduler = new SteppingScheduler(2048)
-      const sem = makeUnsafe({ permits: capacity })
-      const model = new Model(capacity)
-      const run = <A, E>(effect: Effect.Effect<A, E>) => Effect.runFork(effect, { scheduler })
-      const served: Array<number> = []
-      const holds: Array<number> = []
-      const fibers = new Map<number, Fiber.Fiber<unknown, unknown>>()
-      // whoever is served as it comes goes on at once; only those who waited resume in the order in which they were served
-      const waited = new Set<number>()
-      let ids = 0
-      for (const step of program) {
-        const permits = Math.abs(step.permits) % (model.largest + 1)
-        switch (Math.abs(step.what) % 6) {
-          case 0:
-          case 1: {
-            const id = ids++
-            const taking = Effect.andThen(
-              take(sem, permits),
-              Effect.sync(() => served.push(id))
-            )
-            fibers.set(id, run(taking))
-            model.waiting.push({ id, permits })
-            break
-          }
-          case 2: {
-            const taken = Effect.runSync(takeIfAvailable(sem, permits))
-            assert.strictEqual(taken, model.takeIfAvailable(permits))
-            if (taken) holds.push(permits)
-            break
-          }
-          case 3: {
-            const held = holds.splice(Math.abs(step.who) % Math.max(1, holds.length), 1)[0]
-            if (held === undefined) break
-            Effect.runSync(release(sem, held))
-            model.taken -= held
-            break
-          }
-          case 4: {
-            const waiting = model.waiting[Math.abs(step.who) % Math.max(1, model.waiting.length)]
-            if (waiting === undefined) break
-            fibers.get(waiting.id)!.interruptUnsafe()
-            model.waiting = model.waiting.filter((one) => one !== waiting)
-            break
-          }
-          default: {
-            const size = Math.abs(step.permits) % 8
-            Effect.runSync(resize(sem, size))
-            model.permits = size
-            model.largest = Math.max(model.largest, size)
-          }
-        }
-        const before = model.served.length
-        const weights = new Map(model.waiting.map((one) => [one.id, one.permits]))
-        model.serve()
-        for (const id of model.served.slice(before)) holds.push(weights.get(id)!)
-        for (const one of model.waiting) waited.add(one.id)
-        // half of the time those served have resumed before the next step, half of the time not
-        if (step.who % 2 === 0) scheduler.drain()
-        assert.deepStrictEqual(Effect.runSync(stats(sem)), {
-          permits: model.permits,
-          taken: model.taken,
-          available: model.available,
-          waiting: model.waiting.length
-        })
-      }
-      scheduler.drain()
-      assert.deepStrictEqual(sorted(served), sorted(model.served))
-      const inOrder = (log: ReadonlyArray<number>) => log.filter((id) => waited.has(id))
-      assert.deepStrictEqual(inOrder(served), inOrder(model.served))
-      assert.strictEqual(
-        model.taken,
-        holds.reduce((sum, held) => sum + held, 0)
-      )
+const againstItsModel = (priorities: ReadonlyArray<number>) => (steps: typeof Steps.Type) => {
+  const model = new SemaphoreModel(4)
+  const sem = makeUnsafe({ permits: 4, priorityStep })
+  runProgram<Ask, SemaphoreModel>(steps, {
+    model,
+    subject: {
+      take: ({ permits, priority }) => take(sem, permits, { priority }),
+      takeIfAvailable: ({ permits, priority }) => takeIfAvailable(sem, permits, { priority }),
+      release: ({ permits }) => release(sem, permits),
+      stats: stats(sem)
     },
-    { arbitrary: { runs: 300, size: 60 } }
-  )
+    ask: ({ a, b }) => ({ permits: a % (model.largest + 1), priority: priorities[b % priorities.length]! }),
+    others: [
+      ({ a }) => {
+        model.resize(a % 8)
+        return resize(sem, a % 8)
+      }
+    ]
+  })
+}
+
+describe("WeightedSemaphore against its model: take, takeIfAvailable, release, resize and interrupt, at random", () => {
+  it.prop("without priorities", [Steps], ([steps]) => againstItsModel([0])(steps), {
+    arbitrary: { runs: 300, size: 60 }
+  })
+
+  it.prop("with priorities that age", [Steps], ([steps]) => againstItsModel([0, 0, 1, 2, -1])(steps), {
+    arbitrary: { runs: 300, size: 60 }
+  })
 })
 
 /** Counts the objects of which `previous`, `next` or `ticket` is read or written. */

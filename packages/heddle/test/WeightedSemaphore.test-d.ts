@@ -15,6 +15,16 @@ test("a guard leaves A, E and R alone, in every form", () => {
   expectTypeOf(WeightedSemaphore.withPermit(sem, effect)).toEqualTypeOf<typeof effect>()
 })
 
+test("a priority changes no type", () => {
+  expectTypeOf(effect.pipe(WeightedSemaphore.withPermits(sem, 2, { priority: 1 }))).toEqualTypeOf<typeof effect>()
+  expectTypeOf(WeightedSemaphore.withPermits(sem, 2, effect, { priority: 1 })).toEqualTypeOf<typeof effect>()
+  expectTypeOf(effect.pipe(WeightedSemaphore.withPermit(sem, { priority: 1 }))).toEqualTypeOf<typeof effect>()
+  expectTypeOf(WeightedSemaphore.withPermit(sem, effect, { priority: 1 })).toEqualTypeOf<typeof effect>()
+  expectTypeOf(WeightedSemaphore.take(sem, 1, { priority: 1 })).toEqualTypeOf<Effect.Effect<void>>()
+  expectTypeOf(sem.pipe(WeightedSemaphore.take(1, { priority: 1 }))).toEqualTypeOf<Effect.Effect<void>>()
+  expectTypeOf(WeightedSemaphore.takeIfAvailable(sem, 1, { priority: 1 })).toEqualTypeOf<Effect.Effect<boolean>>()
+})
+
 test("if available: an option, nothing else", () => {
   type Optional = Effect.Effect<Option.Option<"a">, "e", "r">
   expectTypeOf(effect.pipe(WeightedSemaphore.withPermitsIfAvailable(sem, 2))).toEqualTypeOf<Optional>()
@@ -39,6 +49,10 @@ test("misuse does not compile", () => {
   void WeightedSemaphore.make({})
   // @ts-expect-error the semaphore comes first
   WeightedSemaphore.withPermits(2, sem)
+  // @ts-expect-error no such option
+  WeightedSemaphore.withPermits(sem, 1, { urgency: 1 })
+  // @ts-expect-error a release has no priority
+  void WeightedSemaphore.release(sem, 1, { priority: 1 })
   // @ts-expect-error a handle cannot be made by hand
   void WeightedSemaphore.stats({ permits: 1 })
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 
 import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
+import { deathMessage, settle, start } from "./support/fibers.ts"
 
 const {
   make,
@@ -29,12 +30,6 @@ const {
 
 type Semaphore = WeightedSemaphore.WeightedSemaphore
 
-/** Forks and lets it run until it parks. */
-const start = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
-
-/** Lets every fiber that was served resume. */
-const settle = Effect.replicateEffect(Effect.yieldNow, 4, { discard: true })
-
 /** A fiber that takes, logs its name once served, and holds. */
 const holder = (sem: Semaphore, permits: number, name: string, log: Array<string>) =>
   start(
@@ -44,14 +39,8 @@ const holder = (sem: Semaphore, permits: number, name: string, log: Array<string
     )
   )
 
-const deathMessage = (exit: Exit.Exit<unknown, unknown>): string => {
-  const defects = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason) : []
-  assert.lengthOf(defects, 1, `expected a defect, got ${String(exit)}`)
-  return String(defects[0]!.defect)
-}
-
 describe("order", () => {
-  it.effect("first come, first served", () =>
+  it.effect("S1: first come, first served", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 1 })
       const log: Array<string> = []
@@ -84,6 +73,16 @@ describe("order", () => {
     })
   )
 
+  it.effect("S2: one who waits is served at the instant at which there is room", () =>
+    Effect.gen(function* () {
+      const sem = yield* make({ permits: 2 })
+      yield* start(withPermits(sem, 2, Effect.sleep("100 millis")))
+      const servedAt = yield* start(withPermit(sem, Clock.currentTimeMillis))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(servedAt), 100)
+    })
+  )
+
   it.effect("one release serves all who fit, in order", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 5 })
@@ -103,23 +102,25 @@ describe("order", () => {
     })
   )
 
-  it.effect("a released permit is never free while somebody waits: newcomers and *IfAvailable stand behind", () =>
-    Effect.gen(function* () {
-      const sem = yield* make({ permits: 1 })
-      const log: Array<string> = []
-      yield* take(sem, 1)
-      yield* holder(sem, 1, "waiting", log)
-      yield* release(sem, 1)
-      // served, not yet resumed
-      assert.deepStrictEqual(yield* stats(sem), { permits: 1, taken: 1, available: 0, waiting: 0 })
-      assert.isFalse(yield* takeIfAvailable(sem, 1))
-      yield* holder(sem, 1, "newcomer", log)
-      yield* settle
-      assert.deepStrictEqual(log, ["waiting"])
-    })
+  it.effect(
+    "DSEM-01, DSEM-07: a released permit is never free while somebody waits: newcomers and *IfAvailable stand behind",
+    () =>
+      Effect.gen(function* () {
+        const sem = yield* make({ permits: 1 })
+        const log: Array<string> = []
+        yield* take(sem, 1)
+        yield* holder(sem, 1, "waiting", log)
+        yield* release(sem, 1)
+        // served, not yet resumed
+        assert.deepStrictEqual(yield* stats(sem), { permits: 1, taken: 1, available: 0, waiting: 0 })
+        assert.isFalse(yield* takeIfAvailable(sem, 1))
+        yield* holder(sem, 1, "newcomer", log)
+        yield* settle
+        assert.deepStrictEqual(log, ["waiting"])
+      })
   )
 
-  it.effect("*IfAvailable does not overtake a waiter, also where there is room for it", () =>
+  it.effect("S19: *IfAvailable does not overtake a waiter, also where there is room for it", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 2 })
       yield* take(sem, 1)
@@ -151,7 +152,7 @@ describe("order", () => {
     })
   )
 
-  it.effect("a heavy request is served although light ones come without end", () =>
+  it.effect("SEM-06: a heavy request is served although light ones come without end", () =>
     Effect.gen(function* () {
       const permits = 8
       const sem = yield* make({ permits })
@@ -170,7 +171,7 @@ describe("order", () => {
     })
   )
 
-  it.effect("a crowd: two loops of light ones, staggered, hold up a heavy one for two turns at most", () =>
+  it.effect("S6: a crowd: two loops of light ones, staggered, hold up a heavy one for two turns at most", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 2 })
       const loop = Effect.forever(withPermit(sem, Effect.sleep("10 millis")))
@@ -185,7 +186,7 @@ describe("order", () => {
 })
 
 describe("giving back", () => {
-  it.effect("however the effect ends", () =>
+  it.effect("S9: however the effect ends", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 2 })
       const free = { permits: 2, taken: 0, available: 2, waiting: 0 }
@@ -202,7 +203,7 @@ describe("giving back", () => {
     })
   )
 
-  it.effect("a scope gives back once, however often it is closed", () =>
+  it.effect("S8: a scope gives back once, however often it is closed", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 3 })
       const scope = yield* Scope.make()
@@ -269,7 +270,7 @@ describe("giving back", () => {
 })
 
 describe("interruption", () => {
-  it.effect("of a waiter leaves no ghost: its permits go to the next", () =>
+  it.effect("S16: of a waiter leaves no ghost: its permits go to the next", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 1 })
       const log: Array<string> = []
@@ -316,7 +317,7 @@ describe("interruption", () => {
     })
   )
 
-  it.effect("by a timeout: the same answers with and without waiting", () =>
+  it.effect("SEM-03, SEM-04: by a timeout: the same answers with and without waiting", () =>
     Effect.gen(function* () {
       const script = (attempt: (sem: Semaphore) => Effect.Effect<boolean>) =>
         Effect.gen(function* () {
@@ -448,7 +449,7 @@ describe("hand-over", () => {
 })
 
 describe("resize", () => {
-  it.effect("growing serves the line at once", () =>
+  it.effect("DSEM-05: growing serves the line at once", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 1 })
       const log: Array<string> = []
@@ -498,7 +499,7 @@ describe("resize", () => {
     })
   )
 
-  it.effect("a request above today's capacity stands aside and holds up nobody", () =>
+  it.effect("SEM-05: a request above today's capacity stands aside and holds up nobody", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 3 })
       const log: Array<string> = []
@@ -562,7 +563,7 @@ describe("resize", () => {
     })
   )
 
-  it.effect("never more start than the capacity at that moment", () =>
+  it.effect("S12: never more start than the capacity at that moment", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 5 })
       let capacity = 5
@@ -582,6 +583,33 @@ describe("resize", () => {
         { concurrency: "unbounded" }
       )
       assert.strictEqual((yield* stats(sem)).permits, 1)
+    })
+  )
+
+  it.effect("S11: while it is used: nobody is stopped by a shrink, and a growth starts as many as it can at once", () =>
+    Effect.gen(function* () {
+      const sem = yield* make({ permits: 1 })
+      let running = 0
+      const body = Effect.acquireUseRelease(
+        Effect.sync(() => running++),
+        () => Effect.sleep("10 millis"),
+        () => Effect.sync(() => running--)
+      )
+      yield* resize(sem, 0)
+      for (let index = 0; index < 9; index++) yield* start(withPermit(sem, body))
+      yield* resize(sem, 3)
+      yield* resize(sem, 2)
+      yield* settle
+      assert.strictEqual(running, 3)
+      yield* TestClock.adjust("10 millis")
+      assert.strictEqual(running, 2)
+      yield* resize(sem, 3)
+      yield* settle
+      assert.strictEqual(running, 3)
+      yield* resize(sem, 1)
+      assert.strictEqual(running, 3)
+      yield* TestClock.adjust("10 millis")
+      assert.strictEqual(running, 1)
     })
   )
 
@@ -645,7 +673,7 @@ describe("caller bugs die with the value and the rule", () => {
     assert.deepStrictEqual(Effect.runSync(stats(sem)), { permits: 2, taken: 0, available: 2, waiting: 0 })
   })
 
-  it("a request above the largest capacity ever set, not one above today's", () => {
+  it("SEM-05b, S17: a request above the largest capacity ever set, not one above today's", () => {
     const sem = makeUnsafe({ permits: 2, name: "db" })
     const message = deathMessage(Effect.runSyncExit(take(sem, 3)))
     assert.include(message, 'WeightedSemaphore.take on "db": a request for 3 permits can never be met')
@@ -664,7 +692,7 @@ describe("caller bugs die with the value and the rule", () => {
     assert.include(deathMessage(Effect.runSyncExit(take(sem, 6))), "can never be met")
   })
 
-  it.effect("releasing more than was taken, also when guards hold permits", () =>
+  it.effect("SEM-02, S18: releasing more than was taken, also when guards hold permits", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 2 })
       assert.include(deathMessage(yield* Effect.exit(release(sem, 1))), "cannot release 1 permits, only 0 are held")
@@ -678,7 +706,7 @@ describe("caller bugs die with the value and the rule", () => {
 })
 
 describe("shapes", () => {
-  it.effect("(capacity, size, N): N takes of a size, then N releases", () =>
+  it.effect("SEM-09: (capacity, size, N): N takes of a size, then N releases", () =>
     Effect.gen(function* () {
       for (const [capacity, size, count] of [
         [1, 1, 1],
@@ -701,7 +729,7 @@ describe("shapes", () => {
     })
   )
 
-  it.effect("a hammer: 8 fibers of weights 0 to 7 on 8 permits, with random pauses", () =>
+  it.effect("SEM-01: a hammer: 8 fibers of weights 0 to 7 on 8 permits, with random pauses", () =>
     Effect.gen(function* () {
       const size = 8
       const sem = yield* make({ permits: size })
@@ -728,7 +756,7 @@ describe("shapes", () => {
     })
   )
 
-  it.effect("taking the whole capacity is a barrier (Collatz step counts of 1 to 32)", () =>
+  it.effect("SEM-10: taking the whole capacity is a barrier (Collatz step counts of 1 to 32)", () =>
     Effect.gen(function* () {
       const workers = 4
       const sem = yield* make({ permits: workers })
@@ -786,6 +814,27 @@ describe("under Effect.runSync", () => {
     )
     assert.strictEqual(result, 7)
   })
+})
+
+describe("memory", () => {
+  it.effect("guards that are kept to be used again hold nothing of those who used them", () =>
+    Effect.gen(function* () {
+      const sem = yield* make({ permits: 1 })
+      yield* take(sem, 1)
+      const served = yield* start(withPermit(sem, Effect.sleep("1 second")))
+      const interrupted = yield* start(withPermit(sem, Effect.sleep("1 second")))
+      yield* Fiber.interrupt(interrupted)
+      yield* release(sem, 1)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(served)
+      const guards: ReadonlyArray<{ readonly request: object }> = Reflect.get(sem, "idleGuards")
+      assert.lengthOf(guards, 2)
+      for (const { request } of guards) {
+        assert.isUndefined(Reflect.get(request, "resume"))
+        assert.strictEqual(Reflect.get(request, "effect"), Effect.void)
+      }
+    })
+  )
 })
 
 describe("seen from outside", () => {

@@ -34,9 +34,13 @@ export interface Strategy {
   readonly seeded: () => Strategy | undefined
 }
 
-/** A strategy whose runs are others with another seed. */
-const seeded = (name: string, search: (seed: number) => Search): Strategy => {
-  const strategy: Strategy = { name, search, seeded: () => strategy }
+/** A strategy whose runs are others with another seed, unless it states its own. */
+const seeded = (name: string, own: number | undefined, search: (seed: number) => Search): Strategy => {
+  const strategy: Strategy = {
+    name,
+    search: (seed) => search(own ?? seed),
+    seeded: () => (own === undefined ? strategy : undefined)
+  }
   return strategy
 }
 
@@ -62,7 +66,7 @@ export const exhaustive = (options: { readonly preemptions?: number | undefined 
  */
 export const random = (options: { readonly seed?: number | undefined } = {}): Strategy => {
   if (options.seed !== undefined) check("seed", options.seed, rules.seed)
-  return seeded("random", (seed) => randomSearch(options.seed ?? seed))
+  return seeded("random", options.seed, randomSearch)
 }
 
 /**
@@ -79,7 +83,7 @@ export const pct = (
   const { depth = 3 } = options
   check("depth", depth, rules.positive)
   if (options.seed !== undefined) check("seed", options.seed, rules.seed)
-  return seeded("pct", (seed) => pctSearch(depth, options.seed ?? seed))
+  return seeded("pct", options.seed, (seed) => pctSearch(depth, seed))
 }
 
 /**

@@ -119,9 +119,14 @@ const exploreWith =
       return Effect.flatMap(explored, (report) => {
         const { distinctSchedules: schedules, failure, runs } = report
         tell({ ...nothing, runs, schedules, replay: failure?.replay })
-        return failure === undefined ? Effect.void : Effect.fail(new Explorer.ExplorationFailure({ report }))
+        if (failure !== undefined) return Effect.fail(new Explorer.ExplorationFailure({ report }))
+        // a replay that was not followed to its end shows nothing
+        return depth.replay === undefined || report.exhausted ? Effect.void : Effect.fail(new Error(notOfThisTest))
       })
     })
+
+const notOfThisTest =
+  "EXPLORE_REPLAY is not a schedule of this test as it is now; name the test that it belongs to with -t"
 
 /** The schedule that the environment asks for, or the part of the strategy that is this process's. */
 const planned = ({ strategy }: { readonly strategy?: Strategy.Strategy | undefined }) =>

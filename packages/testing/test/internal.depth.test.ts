@@ -37,6 +37,8 @@ describe("how deep a test explores", () => {
     assert.isUndefined(strategyFor(second, Strategy.exhaustive()))
     assert.isUndefined(strategyFor(second, Strategy.portfolio([Strategy.exhaustive()])))
     assert.strictEqual(strategyFor(second, Strategy.random())?.name, "random")
+    assert.isUndefined(strategyFor(second, Strategy.random({ seed: 5 })))
+    assert.isUndefined(strategyFor(second, Strategy.pct({ seed: 5 })))
   })
 
   it("odd values are refused by name", () => {

@@ -247,6 +247,28 @@ The longest order that fits: increment(). After it:
     assert.isAbove(histories, 10)
   })
 
+  it("a model that changes its state is told so", async () => {
+    const impure = Explorer.linearizable({
+      make: Effect.succeed("it"),
+      model: { pushed: [0] },
+      operations: { push: { run: () => Effect.void, respond: (state) => [void state.pushed.push(1), state] } }
+    })
+    const { message } = await run(Effect.flip(impure))
+    assert.include(message, "the model changed the state it was given")
+  })
+
+  it("what makes no sense is refused by name", async () => {
+    const spec = { make: Effect.void, model: 0, operations: {} }
+    assert.include(String(await Effect.runPromiseExit(Explorer.linearizable(spec))), "operations must be at least one")
+    const look = { look: { run: () => Effect.void, respond: (n: number) => [undefined, n] as const } }
+    const exits = ["", "op:0:", "zzz op:0:"].map((replay) =>
+      Effect.runPromiseExit(Explorer.linearizable({ ...spec, operations: look }, { replay }))
+    )
+    for (const exit of await Promise.all(exits)) {
+      assert.include(String(exit), "replay must be a replay string of linearizable, got")
+    }
+  })
+
   it("an operation that dies is no answer", async () => {
     const dies = Explorer.linearizable({
       make: Effect.succeed("it"),

@@ -41,14 +41,13 @@ export interface Handlers {
 export interface Source {
   /** What was taken, as an exit; an effect if it is there to stay; `undefined` if there is nothing. */
   readonly take: () => AnyEffect | undefined
-  readonly isReady: () => boolean
-  /** Waits until `isReady`, takes nothing, and does not fail. */
+  /** Waits until `take` would take something, takes nothing, and does not fail. */
   readonly ready: Effect.Effect<unknown>
 }
 
 export const taking = (source: (fiber: AnyFiber) => Source, { onFailure, onValue }: Handlers): Branch =>
   new Branch((fiber) => {
-    const { isReady, ready, take } = source(fiber)
+    const { ready, take } = source(fiber)
     const goOnWith = (taken: AnyEffect): AnyEffect => {
       if (onFailure !== undefined) return Effect.matchEffect(taken, { onSuccess: onValue ?? Effect.succeed, onFailure })
       return onValue === undefined ? taken : Effect.flatMap(taken, onValue)
@@ -61,7 +60,6 @@ export const taking = (source: (fiber: AnyFiber) => Source, { onFailure, onValue
         // here and now, while nothing can come in between
         return onValue === undefined ? { value: taken.value } : { effect: onValue(taken.value) }
       },
-      isReady,
       wait: () => ready
     }
   })
@@ -81,7 +79,6 @@ export const committing = (
       })
       return { effect: Effect.flatten(Effect.uninterruptible(committed)) }
     },
-    isReady: () => false,
     wait: () => ready
   }))
 
@@ -95,6 +92,5 @@ export const holding = (
     attempt: (orElse) => ({
       effect: Effect.flatMap(ifAvailable(body), Option.match({ onNone: orElse, onSome: Effect.succeed }))
     }),
-    isReady: () => false,
     wait: (held) => inTurn(Effect.callback<never>(() => held(body)))
   }))

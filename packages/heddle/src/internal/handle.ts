@@ -5,7 +5,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Pipeable from "effect/Pipeable"
 
 export abstract class Handle extends Inspectable.Class implements Pipeable.Pipeable {
-  private readonly kind: string
+  readonly kind: string
   readonly name: string | undefined
 
   constructor(kind: string, name: string | undefined) {

@@ -12,7 +12,7 @@ import * as PubSub from "effect/PubSub"
 import type * as Queue from "effect/Queue"
 
 /** Whether a take would not wait: whoever offers to a queue without capacity waits to be taken from. */
-export const isQueueReady = <A, E>({ capacity, messages, state }: Queue.Dequeue<A, E>): boolean =>
+const isQueueReady = <A, E>({ capacity, messages, state }: Queue.Dequeue<A, E>): boolean =>
   state._tag === "Done" || messages.length > 0 || (capacity <= 0 && state.offers.size > 0)
 
 /** Stands among the takers of a queue, in turn, and is told instead of given. (`Queue.peek` does not see who waits to offer.) */
@@ -37,7 +37,7 @@ export const deferredDone = <A, E>(deferred: Deferred.Deferred<A, E>): Effect.Ef
   })
 
 /** Whether a take would be given a message, or interrupted, or the last message of all. */
-export const isSubscriptionReady = <A>(subscription: PubSub.Subscription<A>): boolean =>
+const isSubscriptionReady = <A>(subscription: PubSub.Subscription<A>): boolean =>
   subscription.shutdownFlag.current || Option.isSome(subscription.ended.current) || hasMessage(subscription)
 
 /** Those who wait to take come first. */

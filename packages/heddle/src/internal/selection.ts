@@ -38,11 +38,10 @@ export interface Attempt {
    * behind this one, for an effect that finds nothing either.
    */
   attempt(orElse: () => AnyEffect): { readonly value: unknown } | { readonly effect: AnyEffect } | undefined
-  /** Whether there is something to take, if that can be told. Takes nothing. */
-  isReady(): boolean
   /**
-   * Ends when there may be something to take. One that stands in a line and gets what it waited for calls `held` instead,
-   * from the fiber that holds it, with what to do; whatever becomes of that, the fiber is interrupted behind it.
+   * Ends when there may be something to take, also what came since it was tried. One that stands in a line and gets what it
+   * waited for calls `held` instead, from the fiber that holds it, with what to do; whatever becomes of that, the fiber is
+   * interrupted behind it.
    */
   wait(held: (body: AnyEffect) => void): AnyEffect
 }
@@ -145,8 +144,6 @@ class Wait {
     // the parent's context has what the branches require
     const fork = Effect.runForkWith(this.parent.context as Context.Context<any>)
     for (const attempt of order) {
-      // also what came since it was tried: a fiber may be preempted between the two
-      if (attempt.isReady()) this.decide(ready)
       if (this.decided !== undefined) break
       const fiber = fork(attempt.wait((body) => this.decideFor(Fiber.getCurrent()!, body)))
       this.fibers.push(fiber)

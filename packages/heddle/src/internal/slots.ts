@@ -40,7 +40,9 @@ interface Carried {
   readonly outer: Carried | undefined
 }
 
-const CarriedSlots = Context.Reference<Carried | undefined>("heddle/CarriedSlots", { defaultValue: () => undefined })
+export const CarriedSlots = Context.Reference<Carried | undefined>("heddle/CarriedSlots", {
+  defaultValue: () => undefined
+})
 
 /** What a new task of `owner` inherits. Without this the chain of a task that submits the next one would never end. */
 const inherited = (carried: Carried | undefined, owner: Slots): Carried | undefined => {
@@ -71,7 +73,7 @@ export class Slots {
   private taken = 0
   /** Slots of those that are served and have not gone on yet. */
   private promised = 0
-  // Invariant: whoever waits would not fit, or nobody waits.
+  // Invariant: nobody waits, or no slot is free. So whoever takes a free one overtakes nobody.
   private readonly line = new WaitLine<Place>()
 
   constructor(concurrency: number) {
@@ -84,7 +86,7 @@ export class Slots {
 
   /** A slot, if a newcomer need not wait for one. */
   take(): Slot | undefined {
-    if (this.line.head !== undefined || this.taken >= this.concurrency) return undefined
+    if (this.taken >= this.concurrency) return undefined
     this.taken++
     return new Slot(this)
   }

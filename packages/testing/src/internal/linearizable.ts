@@ -6,10 +6,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { format } from "effect/Formatter"
 import type * as Scope from "effect/Scope"
 
 import { portfolio, type Strategy } from "../Strategy.ts"
-import { check, checkOneOf, rules } from "./check.ts"
+import { check, checkOneOf, mistake, rules } from "./check.ts"
 import { diagnose } from "./diagnose.ts"
 import { CurrentEngine } from "./engine.ts"
 import { type Call, History } from "./linearizability/history.ts"
@@ -147,6 +148,7 @@ export const linearizable = <System, State, Inputs, R = never>(
 ): Effect.Effect<LinearizableReport, LinearizabilityFailure, Exclude<R, Scope.Scope>> =>
   Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) => {
     const operations: Operations = spec.operations
+    if (Object.keys(operations).length === 0) mistake("operations", "at least one", "none")
     const { fibers = 3, interruption = true, millis = Infinity, perFiber = 3, seed = 0 } = options
     const { runs: perScenario = 50, scenarios: count = 50, strategy = portfolio() } = options
     check("fibers", fibers, rules.positive)
@@ -159,6 +161,7 @@ export const linearizable = <System, State, Inputs, R = never>(
     checkOneOf("mode", mode, modes)
     const scenario = scenarios({ operations, fibers, perFiber, interruption })
     const explained = new Set<string>()
+    const untouched = format(spec.model)
     let current: Scenario = []
     let last: Ran | undefined
     const lastUnexplained = () => last
@@ -204,6 +207,7 @@ export const linearizable = <System, State, Inputs, R = never>(
       const key = describeHistory(history.calls)
       if (explained.has(key)) return undefined
       const unexplained = explain(operations, spec.model, history.calls)
+      if (format(spec.model) !== untouched) return yield* Effect.die(new Error(impureMessage))
       if (unexplained !== undefined) {
         last = { history, unexplained }
         return yield* Effect.die(new Error(unexplainedMessage))
@@ -270,12 +274,14 @@ export const linearizable = <System, State, Inputs, R = never>(
     }
     return Effect.gen(function* () {
       const begun = performance.now()
+      const isLate = () => performance.now() - begun >= millis
       let done = 0
-      while (done < count && performance.now() - begun < millis) {
+      while (done < count && !isLate()) {
         const batch = { runs: Math.min(count - done, batchSize), seed: `${seed}.${done / batchSize}` }
-        const found = yield* generate(batch, (scenario) =>
-          Effect.map(failing(scenario, strategy.search(seed), mode), (failed) => failed === undefined)
-        )
+        const found = yield* generate(batch, (scenario) => {
+          if (isLate()) return true
+          return Effect.map(failing(scenario, strategy.search(seed), mode), (failed) => failed === undefined)
+        })
         if (found._tag === "Falsified") {
           const { replay, shrunkInput } = found
           const failed = yield* failing(shrunkInput, strategy.search(seed), mode)
@@ -292,6 +298,8 @@ export const linearizable = <System, State, Inputs, R = never>(
 
 const notReproducible = "a scenario failed, and then it did not: something decides that the explorer does not own"
 
+const impureMessage = "the model changed the state it was given, instead of returning another"
+
 /** Scenarios grow over a batch, from a few short ones to the full size. */
 const batchSize = 50
 
@@ -300,7 +308,13 @@ const parse = (text: string): { readonly token: string; readonly replay: Replay 
   const at = text.lastIndexOf(" ")
   const replay = parseReplay(text.slice(at + 1))
   if (at < 0 || replay === undefined) {
-    throw new Error(`${JSON.stringify(text)} is not a replay string of linearizable`)
+    return mistake("replay", "a replay string of linearizable", text)
   }
-  return { replay, token: text.slice(0, at) }
+  const token = text.slice(0, at)
+  try {
+    JSON.parse(token)
+  } catch {
+    mistake("replay", "a replay string of linearizable", text)
+  }
+  return { replay, token }
 }

@@ -144,15 +144,16 @@ export class MemoryLimiter extends Limiter<MemoryGate> {
    * has a gap. Between `suspend` and `sync` others may take: then, and only then, the throw leads to the wait.
    */
   take(n?: number, options?: TakeOptions): Answer {
+    let request: Request
+    const takeOrThrow = Effect.sync(() => {
+      if (!this.source.takeAgain(request.n, request.priority)) throw mustWait
+    })
+    const takeOrWait = Effect.catchCause(takeOrThrow, (cause) =>
+      Cause.squash(cause) === mustWait ? this.wait(request) : Effect.failCause(cause)
+    )
     return Effect.suspend(() => {
-      const request = this.request("take", n, options)
-      if (!this.source.canTake(request.n, request.priority)) return this.waitOrRefuse("take", request)
-      const takeOrThrow = Effect.sync(() => {
-        if (!this.source.takeAgain(request.n, request.priority)) throw mustWait
-      })
-      return Effect.catchCause(takeOrThrow, (cause) =>
-        Cause.squash(cause) === mustWait ? this.wait(request) : Effect.failCause(cause)
-      )
+      request = this.request("take", n, options)
+      return this.source.canTake(request.n, request.priority) ? takeOrWait : this.waitOrRefuse("take", request)
     })
   }
 

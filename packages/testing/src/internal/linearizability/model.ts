@@ -17,7 +17,7 @@ import type * as Schema from "effect/Schema"
 export interface Operation<System, State, Input, R = never> {
   /** Generates the argument. Default: there is none. */
   readonly input?: Schema.Codec<Input, any> | undefined
-  /** What is tested. It must not fail; turn what may be expected of it into a value. */
+  /** What is tested. It must not fail (turn what may be expected of it into a value) nor change its input. */
   readonly run: (system: System, input: Input) => Effect.Effect<unknown, unknown, R>
   /** The first half of an operation that can wait. `id` tells the operations of one history apart. */
   readonly request?: ((state: State, input: Input, id: number) => State) | undefined

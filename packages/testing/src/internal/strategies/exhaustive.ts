@@ -62,8 +62,10 @@ export const exhaustiveSearch = (bound: number, seed: number, most = mostRuns): 
   const runs = new Runs()
   let started = false
   let over = false
-  /** Something was left out, or depends on more than the schedule. */
+  /** Something was left out because of the bound. */
   let cut = false
+  /** Something else was left out, or depends on more than the schedule: memory, chance, a program that differs. */
+  let lost = false
 
   // the run to be continued, and how: alternative number `alternative` of point number `at`
   let parent = -1
@@ -122,22 +124,22 @@ export const exhaustiveSearch = (bound: number, seed: number, most = mostRuns): 
       return 0
     },
     done: ({ drawsRandom, redundant }) => {
-      if (drawsRandom) cut = true
+      if (drawsRandom) lost = true
       // the program was not what it had been
       if (!deviated) {
-        cut = true
+        lost = true
         at = end
         return
       }
       if (open > 0 && !redundant) {
         if (runs.size < most) runs.add(parent, { point: at, alternative }, open, preemptions)
-        else cut = true
+        else lost = true
       }
       if (++alternative < alternatives) return
       at++
       alternative = 1
     },
-    exhausted: () => over,
-    complete: () => over && !cut
+    exhausted: () => over && !lost,
+    complete: () => over && !lost && !cut
   }
 }

@@ -1,0 +1,33 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+
+import { operations, ratelimit } from "../src/ratelimit.ts"
+
+for (const [name, subjects] of Object.entries(operations)) {
+  describe(`ratelimit: ${name}`, () => {
+    it.effect.each(Object.entries(subjects))("%s is let through, every time", ([, make]) =>
+      Effect.promise(async () => {
+        const operation = await make()
+        await operation()
+      })
+    )
+  })
+}
+
+describe("ratelimit", () => {
+  it.effect("has the figures that the README quotes", () =>
+    Effect.gen(function* () {
+      const figures = yield* ratelimit.figures
+      assert.deepStrictEqual(
+        figures.map(({ id, unit }) => [id, unit]),
+        [
+          ["ratelimit/step", "ns/op"],
+          ["ratelimit/takeIfAvailable", "ns/op"],
+          ["ratelimit/take", "ns/op"],
+          ["ratelimit/interrupt-10k", "ns/waiter"],
+          ["ratelimit/keyed-1M-bytes", "bytes/key"]
+        ]
+      )
+    })
+  )
+})
