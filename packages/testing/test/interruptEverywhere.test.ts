@@ -138,30 +138,36 @@ describe("interruptEverywhere", () => {
     assert.isTrue(completed > 0 && interrupted > 0)
   })
 
-  it("interrupts before the first operation and after the last but one, and pauses without interrupting", async () => {
-    let never = 0
-    const all = new Set<number>()
-    const report = await run(
-      Explorer.interruptEverywhere(
-        Effect.sync(() => {
-          let steps = 0
-          const step = Effect.sync(() => steps++)
-          return { steps: () => steps, target: Effect.andThen(step, Effect.andThen(Effect.yieldNow, step)) }
-        }),
-        (exit, { steps }) =>
+  it("each moment is what it says, at every place", async () => {
+    const sweepWith = async (moment: Explorer.Moment) => {
+      const seen = new Set<string>()
+      const report = await run(
+        Explorer.interruptEverywhere(
           Effect.sync(() => {
-            all.add(steps())
-            if (steps() === 0 && Exit.isFailure(exit)) never++
+            let steps = 0
+            const step = Effect.sync(() => steps++)
+            return { steps: () => steps, target: Effect.andThen(step, Effect.andThen(Effect.yieldNow, step)) }
           }),
-        { budgets: [64] }
+          (exit, { steps }) =>
+            Effect.sync(() => seen.add(`${steps()} ${Exit.isSuccess(exit) ? "ended" : "interrupted"}`)),
+          { budgets: [64], moments: [moment] }
+        )
       )
-    )
-    assert.deepStrictEqual(
-      [...all].toSorted((a, b) => a - b),
-      [0, 1, 2]
-    )
-    assert.isAbove(never, 0)
-    assert.isAbove(report.completed, 2)
+      return { seen: [...seen].toSorted((a, b) => a.localeCompare(b)), report }
+    }
+    // before it starts, at its yield, and not at all
+    const task = await sweepWith("task")
+    assert.deepStrictEqual(task.seen, ["0 interrupted", "1 interrupted", "2 ended"])
+    const preemption = await sweepWith("preemption")
+    assert.deepStrictEqual(preemption.seen, ["0 interrupted", "1 interrupted", "2 ended", "2 interrupted"])
+    const operation = await sweepWith("operation")
+    assert.deepStrictEqual(operation.seen, ["0 interrupted", "1 interrupted", "2 ended", "2 interrupted"])
+    const pause = await sweepWith("pause")
+    assert.deepStrictEqual(pause.seen, ["2 ended"])
+    assert.strictEqual(pause.report.interrupted, 0)
+    // a run for each of its operations, and one that nothing happens to, at once and queued
+    assert.strictEqual(pause.report.runs, operation.report.runs)
+    assert.strictEqual(preemption.report.runs, operation.report.runs)
   })
 
   it("shows the calmest run of a failure, which the replay string shows again", async () => {

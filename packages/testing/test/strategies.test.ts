@@ -2,6 +2,7 @@
 /* oxlint-disable eslint/no-await-in-loop */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 
 import * as Explorer from "../src/Explorer.ts"
 import * as Strategy from "../src/Strategy.ts"
@@ -29,6 +30,47 @@ describe("exhaustive", () => {
     const report = await run(Explorer.explore(lines(1, 1), { strategy: Strategy.exhaustive() }))
     assert.isTrue(report.exhausted)
     assert.strictEqual(report.distinctSchedules, report.runs)
+  })
+
+  it("takes no schedule further that changed nothing: whoever is woken and alone gives way to nobody", async () => {
+    const woken = (length: number) =>
+      Effect.gen(function* () {
+        const { currentDispatcher } = yield* Effect.fiber
+        yield* Effect.callback<void>((resume) => {
+          // a task of a task, so that it is not taken for the fiber's own
+          currentDispatcher.scheduleTask(() => currentDispatcher.scheduleTask(() => resume(Effect.void), 0), 0)
+        })
+        yield* Effect.replicateEffect(
+          Effect.sync(() => {}),
+          length,
+          { discard: true }
+        )
+        yield* Effect.all([Effect.yieldNow, Effect.yieldNow], { concurrency: 2 })
+      })
+    const runs = async (length: number) => (await results(woken(length), { mode: "op3", runs: 5000 })).runs
+    assert.strictEqual((await runs(8)) - (await runs(1)), 7)
+  })
+
+  it("does not choose between tasks that have nothing left to do", async () => {
+    const interrupts = Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(
+        Effect.replicateEffect(
+          Effect.sync(() => {}),
+          2,
+          { discard: true }
+        )
+      )
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(fiber)
+      const other = yield* Effect.forkChild(Effect.sync(() => {}))
+      yield* Fiber.await(other)
+    })
+    const { exhausted, runs } = await results(interrupts, {
+      runs: 50_000,
+      strategy: Strategy.exhaustive({ preemptions: 1 })
+    })
+    assert.isTrue(exhausted)
+    assert.isAtMost(runs, 36)
   })
 
   it("finds the fewest deviations first, and respects the bound", async () => {
