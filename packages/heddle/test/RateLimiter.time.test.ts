@@ -181,11 +181,12 @@ describe("timers", () => {
   it.effect("that are late do not make a new limit count for the turns before it", () =>
     onHandClock(
       Effect.fnUntraced(function* (clock) {
-        const limiter = yield* drained(10)
-        const fiber = yield* start(take(limiter))
+        const limiter = yield* drained(10, 2)
+        const fiber = yield* start(take(limiter, 2))
         yield* settle
-        clock.nanos += 100_000_000n
-        yield* setLimit(limiter, perSecond(0))
+        clock.nanos += 200_000_000n
+        // it would be too large for this one
+        yield* setLimit(limiter, perSecond(10, 1))
         yield* settle
         yield* Fiber.join(fiber)
       })
