@@ -121,7 +121,7 @@ const exploreWith =
         tell({ ...nothing, runs, schedules, replay: failure?.replay })
         if (failure !== undefined) return Effect.fail(new Explorer.ExplorationFailure({ report }))
         // a replay that was not followed to its end shows nothing
-        return depth.replay === undefined || report.exhausted ? Effect.void : Effect.fail(new Error(notOfThisTest))
+        return depth.replay === undefined || report.exhausted ? Effect.void : Effect.die(new Error(notOfThisTest))
       })
     })
 
