@@ -40,6 +40,16 @@ export class Request<R extends Request<R>> extends PriorityWaiter<R> implements 
   }
 }
 
+/** Parks the fiber until the request is served; it then goes on with the request's effect. */
+const parked = <R extends Request<R>>(
+  turnstile: Turnstile<R>,
+  request: R,
+  onInterrupt?: Effect.Effect<void>
+): AnyEffect =>
+  Effect.callback<any, any, any>(function (this: Scheduler, resume) {
+    return turnstile.enter(request, this, resume) ? onInterrupt : undefined
+  })
+
 /**
  * A request with the effects that take, wait and give back. It is used again when the guarded effect has ended, so that a
  * guarded run builds none of them.
@@ -53,7 +63,7 @@ export class Guard<R extends Request<R>> {
 
   constructor(turnstile: Turnstile<R>, request: R) {
     this.request = request
-    const wait = turnstile.park(request)
+    const wait = parked(turnstile, request)
     const enter = Effect.suspend(() => (turnstile.takeNow(request) ? request.effect : wait))
     this.guarded = Effect.onExitPrimitive(enter, () => {
       turnstile.end(request)
@@ -63,7 +73,7 @@ export class Guard<R extends Request<R>> {
   }
 }
 
-const keptGuards = 256
+const keptGuards = 1024
 
 /** Thrown by a take, caught by what is done instead: see `Turnstile.takeOrElse`. */
 const noRoom = { noRoom: true }
@@ -110,24 +120,19 @@ export abstract class Turnstile<R extends Request<R>> extends Handle {
     return true
   }
 
-  /** Parks the fiber until the request is served; it then goes on with the request's effect. */
-  park(request: R, onInterrupt?: Effect.Effect<void>): AnyEffect {
-    const join = (scheduler: Scheduler, resume: (effect: AnyEffect) => void) => {
-      const refusal = this.refusal(request)
-      if (refusal !== undefined) {
-        resume(refusal)
-        return undefined
-      }
-      request.state = "waiting"
-      request.resume = resume
-      request.ring = readyRing(scheduler)
-      this.subject?.waits(request)
-      this.join(request)
-      return onInterrupt
+  /** A fiber parks. False if it may not, and has resumed with why. */
+  enter(request: R, scheduler: Scheduler, resume: (effect: AnyEffect) => void): boolean {
+    const refusal = this.refusal(request)
+    if (refusal !== undefined) {
+      resume(refusal)
+      return false
     }
-    return Effect.callback<any, any, any>(function (this: Scheduler, resume) {
-      return join(this, resume)
-    })
+    request.state = "waiting"
+    request.resume = resume
+    request.ring = readyRing(scheduler)
+    this.subject?.waits(request)
+    this.join(request)
+    return true
   }
 
   /** Counted and out of the line: the fiber resumes soon. */
@@ -233,7 +238,8 @@ export abstract class Turnstile<R extends Request<R>> extends Handle {
 
   /** Waits without a guard around it: an interruption, also one that races the grant, undoes the request. */
   private wait(request: R): AnyEffect {
-    return this.park(
+    return parked(
+      this,
       request,
       Effect.sync(() => this.end(request))
     )

@@ -49,7 +49,7 @@ interface Subject<Ask> {
   readonly stats: Effect.Effect<unknown>
 }
 
-export interface Program<Ask, M extends Model<Ask>> {
+interface Program<Ask, M extends Model<Ask>> {
   readonly model: M
   readonly subject: Subject<Ask>
   readonly ask: (step: Step) => Ask
