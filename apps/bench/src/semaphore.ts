@@ -24,65 +24,33 @@ import * as Semaphore from "effect/Semaphore"
 import * as WeightedSemaphore from "heddle/WeightedSemaphore"
 import pLimit from "p-limit"
 
-import { type Bench, type Figure, perOperation } from "./harness.ts"
-
-/** What is executed under a permit, in either world. */
-export interface Body {
-  readonly effect: Effect.Effect<void>
-  readonly promise: () => Promise<void>
-}
-
-interface Load {
-  readonly permits: number
-  readonly workers: number
-  /** Guarded executions of each worker. */
-  readonly executions: number
-}
-
-/** Makes a semaphore, and says how to run a load under it. */
-export type Contender = (load: Load, body: Body) => () => Promise<void>
+import type { Bench, Figure } from "./harness.ts"
+import { keyedFigures } from "./keyed.ts"
+import { type Contender, counting, executionsFigure, inFibers, inPromises, yielding } from "./workers.ts"
 
 type EffectGuard = (body: Effect.Effect<void>) => Effect.Effect<void>
 type PromiseGuard = (body: () => Promise<void>) => Promise<void>
 
 const fibers =
   (makeGuard: (permits: number) => EffectGuard): Contender =>
-  ({ permits, workers, executions }, body) => {
-    const guard = makeGuard(permits)
-    return () => Effect.runPromise(inFibers(workers, executions, () => guard(body.effect)))
+  (load, body) => {
+    const guard = makeGuard(load.permits)
+    return () => Effect.runPromise(inFibers(load, () => guard(body.effect)))
   }
 
 /** The same with the guarded effect built once, outside of the loop. */
 const fibersPrebuilt =
   (makeGuard: (permits: number) => EffectGuard): Contender =>
-  ({ permits, workers, executions }, body) => {
-    const guarded = makeGuard(permits)(body.effect)
-    return () => Effect.runPromise(inFibers(workers, executions, () => guarded))
+  (load, body) => {
+    const guarded = makeGuard(load.permits)(body.effect)
+    return () => Effect.runPromise(inFibers(load, () => guarded))
   }
-
-const inFibers = (workers: number, executions: number, next: () => Effect.Effect<void>): Effect.Effect<void> =>
-  Effect.forEach(
-    Array.from({ length: workers }),
-    () =>
-      Effect.suspend(() => {
-        let left = executions
-        return Effect.whileLoop({ while: () => left-- > 0, body: next, step: () => undefined })
-      }),
-    { concurrency: "unbounded", discard: true }
-  )
 
 const promises =
   (makeGuard: (permits: number) => PromiseGuard): Contender =>
-  ({ permits, workers, executions }, body) => {
-    const guard = makeGuard(permits)
-    return async () => {
-      await Promise.all(
-        Array.from({ length: workers }, async () => {
-          // oxlint-disable-next-line no-await-in-loop -- one after the other is what a worker is
-          for (let left = executions; left > 0; left--) await guard(body.promise)
-        })
-      )
-    }
+  (load, body) => {
+    const guard = makeGuard(load.permits)
+    return () => inPromises(load, () => guard(body.promise))
   }
 
 const heddle = (permits: number): EffectGuard => {
@@ -135,68 +103,68 @@ export const prebuilt = {
   none: fibersPrebuilt(() => (body) => body)
 }
 
-let executed = 0
-const count = () => {
-  executed++
-}
-
-const counting: Body = { effect: Effect.sync(count), promise: async () => count() }
-
-const yielding: Body = {
-  effect: Effect.map(Effect.yieldNow, count),
-  promise: () =>
-    new Promise((resolve) => {
-      setImmediate(() => {
-        count()
-        resolve()
-      })
-    })
-}
-
-const figure = (
-  id: string,
-  subjects: Readonly<Record<string, Contender>>,
-  load: Load & { readonly body: Body; readonly batches: number }
-): Figure => {
-  const operations = load.batches * load.workers * load.executions
-  return {
-    id: `semaphore/${id}`,
-    unit: "ns/op",
-    subjects: Object.fromEntries(
-      Object.entries(subjects).map(([name, contender]) => [
-        name,
-        Effect.suspend(() => {
-          const batch = contender(load, load.body)
-          return perOperation(operations, async () => {
-            executed = 0
-            // oxlint-disable-next-line no-await-in-loop -- batches do not overlap
-            for (let left = load.batches; left > 0; left--) await batch()
-            if (executed !== operations) throw new Error(`executed ${executed} of ${operations}`)
-          })
-        })
-      ])
-    )
-  }
-}
-
 const waiters = (workers: number, batches: number): Figure =>
-  figure(`waiters-${workers}`, contenders, { permits: 4, workers, executions: 4, batches, body: yielding })
+  executionsFigure(`semaphore/waiters-${workers}`, contenders, {
+    permits: 4,
+    workers,
+    executions: 4,
+    batches,
+    body: yielding
+  })
+
+type Priorities = (worker: number) => number
+
+const heddlePrioritised =
+  (priorityOf: Priorities): Contender =>
+  (load, body) => {
+    const semaphore = WeightedSemaphore.makeUnsafe({ permits: load.permits })
+    const guard = (worker: number) => WeightedSemaphore.withPermit(semaphore, { priority: priorityOf(worker) })
+    return () => Effect.runPromise(inFibers(load, (worker) => guard(worker)(body.effect)))
+  }
+
+const asyncMutexPrioritised =
+  (priorityOf: Priorities): Contender =>
+  (load, body) => {
+    const semaphore = new MutexSemaphore(load.permits)
+    return () => inPromises(load, (worker) => semaphore.runExclusive(body.promise, 1, priorityOf(worker)))
+  }
+
+/** The same line without priorities, with three of them, and with one of its own for each of 1,000 workers. */
+const priority = (id: string, priorityOf: Priorities): Figure =>
+  executionsFigure(
+    `semaphore/priority-${id}`,
+    { heddle: heddlePrioritised(priorityOf), "async-mutex": asyncMutexPrioritised(priorityOf) },
+    { permits: 4, workers: 1000, executions: 4, batches: 16, body: yielding }
+  )
+
+const alone = (id: string, subjects: Readonly<Record<string, Contender>>): Figure =>
+  executionsFigure(`semaphore/${id}`, subjects, {
+    permits: 1,
+    workers: 1,
+    executions: 200_000,
+    batches: 1,
+    body: counting
+  })
 
 export const semaphore: Bench = {
   name: "semaphore",
-  description: "one guarded execution: alone, and with up to 16,000 others in line",
+  description: "one guarded execution: alone, with up to 16,000 others in line, with priorities, and under keys",
   figures: Effect.sync(() => [
-    figure("uncontended", contenders, { permits: 1, workers: 1, executions: 200_000, batches: 1, body: counting }),
-    figure("uncontended-prebuilt", prebuilt, {
-      permits: 1,
-      workers: 1,
-      executions: 200_000,
-      batches: 1,
-      body: counting
+    alone("uncontended", contenders),
+    alone("uncontended-prebuilt", prebuilt),
+    executionsFigure("semaphore/fibers-100", contenders, {
+      permits: 10,
+      workers: 100,
+      executions: 200,
+      batches: 3,
+      body: yielding
     }),
-    figure("fibers-100", contenders, { permits: 10, workers: 100, executions: 200, batches: 3, body: yielding }),
     waiters(1000, 16),
     waiters(5000, 3),
-    waiters(16_000, 1)
+    waiters(16_000, 1),
+    priority("off", () => 0),
+    priority("on-3", (worker) => worker % 3),
+    priority("on-1000", (worker) => worker),
+    ...keyedFigures
   ])
 }

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 
-import { type Body, contenders, prebuilt, semaphore } from "../src/semaphore.ts"
+import { contenders as keyed, contests, jain, p99 } from "../src/keyed.ts"
+import { contenders, prebuilt, semaphore } from "../src/semaphore.ts"
+import type { Body } from "../src/workers.ts"
 
-const load = { permits: 3, workers: 12, executions: 5 }
+const load = { permits: 3, workers: 12, executions: 5, keys: 4 }
 
 /** A body that gives way in its midst, and what was seen of it. */
 const observed = () => {
@@ -32,7 +34,8 @@ const unguarded = new Set(["none", "none-promise"])
 
 describe.each([
   ["contenders", contenders],
-  ["prebuilt", prebuilt]
+  ["prebuilt", prebuilt],
+  ["keyed", keyed]
 ])("semaphore: %s", (_, subjects) => {
   it.effect.each(Object.entries(subjects))("%s executes every body, as many at a time as it may", ([name, contender]) =>
     Effect.gen(function* () {
@@ -48,15 +51,51 @@ describe.each([
 })
 
 describe("semaphore", () => {
-  it.effect("has the figures that the README quotes, in nanoseconds per operation", () =>
+  it.effect("has the figures that the README quotes", () =>
     Effect.gen(function* () {
       const figures = yield* semaphore.figures
       assert.deepStrictEqual(
-        figures.map(({ id, unit }) => [id, unit]),
-        ["uncontended", "uncontended-prebuilt", "fibers-100", "waiters-1000", "waiters-5000", "waiters-16000"].map(
-          (name) => [`semaphore/${name}`, "ns/op"]
-        )
+        figures.map(({ id, unit }) => `${id} ${unit}`),
+        [
+          "semaphore/uncontended ns/op",
+          "semaphore/uncontended-prebuilt ns/op",
+          "semaphore/fibers-100 ns/op",
+          "semaphore/waiters-1000 ns/op",
+          "semaphore/waiters-5000 ns/op",
+          "semaphore/waiters-16000 ns/op",
+          "semaphore/priority-off ns/op",
+          "semaphore/priority-on-3 ns/op",
+          "semaphore/priority-on-1000 ns/op",
+          "keyed/keys-1 ns/op",
+          "keyed/keys-100 ns/op",
+          "keyed/keys-100000 ns/op",
+          "keyed/waiters-1000 ns/op",
+          "keyed/waiters-16000 ns/op",
+          "keyed/jain index",
+          "keyed/p99-wait permits"
+        ]
       )
     })
   )
+
+  it.effect.each(Object.entries(contests))(
+    "%s hands out what was asked for, the same in every run",
+    ([name, contest]) =>
+      Effect.gen(function* () {
+        const [shares, again] = [yield* contest, yield* contest]
+        assert.deepStrictEqual(shares, again)
+        assert.lengthOf(shares.received, 8)
+        assert.isAtLeast(
+          shares.received.reduce((sum, share) => sum + share, 0),
+          100_000
+        )
+        assert.isAbove(p99(shares), 0)
+        if (name === "heddle") assert.isAtLeast(jain(shares), 0.999)
+      })
+  )
+
+  it("Jain's index is 1 if all have got the same, and 1/n if one has got it all", () => {
+    assert.strictEqual(jain({ received: [3, 3, 3, 3], waits: [] }), 1)
+    assert.strictEqual(jain({ received: [0, 5, 0, 0], waits: [] }), 0.25)
+  })
 })
