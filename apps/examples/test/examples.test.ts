@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 
 import * as adaptiveLimit from "../src/adaptive-limit.ts"
 import * as crawl from "../src/crawl.ts"
+import * as databaseConnections from "../src/database-connections.ts"
 import * as fanOutFanIn from "../src/fan-out-fan-in.ts"
 import * as fetchAllUserData from "../src/fetch-all-user-data.ts"
 import * as hedgedReads from "../src/hedged-reads.ts"
@@ -19,10 +20,13 @@ import * as processWithTimeout from "../src/process-with-timeout.ts"
 import * as rateLimit from "../src/rate-limit.ts"
 import * as selectLoop from "../src/select-loop.ts"
 import * as singleFlight from "../src/single-flight.ts"
+import * as tenants from "../src/tenants.ts"
 
-const programs = new Map([
+const programs = new Map<string, Effect.Effect<ReadonlyArray<string>, unknown>>([
   ["huge-list.ts", hugeList.program],
   ["memory-budget.ts", memoryBudget.program],
+  ["tenants.ts", tenants.program],
+  ["database-connections.ts", databaseConnections.program],
   ["fan-out-fan-in.ts", fanOutFanIn.program],
   ["process-with-timeout.ts", processWithTimeout.program],
   ["single-flight.ts", singleFlight.program],
