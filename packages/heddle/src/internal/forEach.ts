@@ -40,26 +40,10 @@ const successPrototype: unknown = Object.getPrototypeOf(Exit.void)
 
 const none = -1
 
-/** Runs elements one after the other in one fiber. */
-class Worker<B, E, R> {
+interface Worker<E, R> {
   /** The element that runs. */
-  task: number = none
+  task: number
   readonly loop: Effect.Effect<void, E, R>
-
-  constructor(
-    claim: (worker: Worker<B, E, R>) => Effect.Effect<B, E, R> | undefined,
-    succeed: (task: number, value: B) => void
-  ) {
-    let effect: Effect.Effect<B, E, R> | undefined
-    this.loop = Effect.whileLoop({
-      while: () => (effect = claim(this)) !== undefined,
-      body: () => effect!,
-      step: (value) => {
-        succeed(this.task, value)
-        this.task = none
-      }
-    })
-  }
 }
 
 export class ForEach<A, B, E, R> extends Tasks<B, E> {
@@ -79,13 +63,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
     // as a double: a field that has only ever been a small integer has a class of its own
     const config = { f: () => Effect.never, concurrency: Infinity, isolated: true, tally }
     const engine = new ForEach<unknown, never, never, never>(config, cursor, Effect.runFork(Effect.void))
-    return [
-      engine,
-      new Worker(
-        () => undefined,
-        () => undefined
-      )
-    ]
+    return [engine, engine.worker()]
   })
 
   private readonly f: Config<A, B, E, R>["f"]
@@ -103,6 +81,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   /** The source has none at the moment. */
   private starved = false
   private pumping = false
+  /** How many elements may still be claimed in this turn: none, where there is none to claim. */
   private budget = elementsPerTurn
   private turnScheduled = false
   private puller: Fiber.Fiber<unknown, unknown> | undefined = undefined
@@ -198,7 +177,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   private startWorkers(): void {
     const { concurrency, running } = this
     while (running.size < concurrency && this.mayClaim()) {
-      const worker = new Worker<B, E, R>(this.claimFor, this.succeed)
+      const worker = this.worker()
       this.follow(this.runFork(worker.loop), (exit) => {
         if (exit._tag === "Failure" && worker.task !== none) this.record(worker.task, Exit.failCause(exit.cause))
         this.pump()
@@ -206,25 +185,34 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
     }
   }
 
-  private readonly claimFor = (worker: Worker<B, E, R>): Effect.Effect<B, E, R> | undefined => {
-    const effect = this.claim()
-    if (effect !== undefined) worker.task = this.task
-    return effect
-  }
-
-  private readonly succeed = (task: number, value: B): void => {
-    if (this.tally.succeed(task, value)) this.interruptAll()
-  }
-
-  private mayClaim(): boolean {
-    if (this.tally.stopped !== undefined || this.exhausted || this.starved) return false
-    if (this.budget <= 0) this.scheduleTurn()
-    return this.budget > 0
+  /** Runs elements one after the other in one fiber. */
+  private worker(): Worker<E, R> {
+    const { tally } = this
+    let effect: Effect.Effect<B, E, R> | undefined
+    const worker: Worker<E, R> = {
+      task: none,
+      loop: Effect.whileLoop({
+        while: () => {
+          effect = this.claim()
+          if (effect === undefined) return false
+          worker.task = this.task
+          return true
+        },
+        body: () => effect!,
+        step: (value) => {
+          const { task } = worker
+          worker.task = none
+          if (tally.succeed(task, value)) this.interruptAll()
+        }
+      })
+    }
+    return worker
   }
 
   /** The next element that has to run, whose number is then `task`; those that are finished have been taken down. */
   private claim(): Effect.Effect<B, E, R> | undefined {
-    while (this.mayClaim()) {
+    const { tally } = this
+    while (tally.stopped === undefined && (this.budget > 0 || this.mayClaim())) {
       const element = this.next()
       if (element === end) return undefined
       this.budget--
@@ -234,17 +222,24 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
         this.task = task
         return effect
       }
-      this.succeed(task, effect.value)
+      if (tally.succeed(task, effect.value)) this.interruptAll()
     }
     return undefined
+  }
+
+  private mayClaim(): boolean {
+    if (this.tally.stopped !== undefined || this.exhausted || this.starved) return false
+    if (this.budget <= 0) this.scheduleTurn()
+    return this.budget > 0
   }
 
   private next(): A | typeof end {
     try {
       const element = this.cursor.next()
+      if (element !== end && element !== pending) return element
       if (element === end) this.exhausted = true
-      if (element !== pending) return element
-      this.starved = true
+      else this.starved = true
+      this.budget = 0
     } catch (defect) {
       this.failSource(Cause.die(defect))
     }
@@ -253,6 +248,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
 
   private failSource(cause: Cause.Cause<E>): void {
     this.exhausted = true
+    this.budget = 0
     if (this.tally.recordBeside(this.claimed, cause, "source")) this.interruptAll()
   }
 
@@ -270,6 +266,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
     const receive = (exit: Exit.Exit<NonEmptyReadonlyArray<A>, E | Cause.Done>) => {
       this.puller = undefined
       this.starved = false
+      this.budget = elementsPerTurn
       const cause = cursor.receive(exit)
       if (cause !== undefined) this.failSource(cause)
     }
