@@ -124,6 +124,30 @@ describe("run", () => {
     })
   )
 
+  it.effect("a success that decides while the body has only begun does not stop the body", () =>
+    Effect.gen(function* () {
+      const block = run<string>({ policy: firstSuccess })((group) =>
+        Effect.andThen(go(group, Effect.void), after(10, Effect.succeed("body")))
+      )
+      assert.deepStrictEqual(yield* ended(block), Exit.succeed("body"))
+    })
+  )
+
+  it.effect("waiting twice for a group that a success has stopped logs a lost defect once", () =>
+    Effect.gen(function* () {
+      const using = Effect.gen(function* () {
+        const group = yield* make({ policy: firstSuccess, name: "jobs" })
+        yield* go(group, Effect.die("bug"))
+        yield* go(group, Effect.void)
+        for (let n = 0; n < 2; n++) yield* wait(group)
+        return (yield* stats(group)).suppressed
+      })
+      const { exit, lines } = yield* logged(Effect.scoped(using))
+      assert.deepStrictEqual(exit, Exit.succeed(["bug"]))
+      assert.lengthOf(lines, 1)
+    })
+  )
+
   it.effect("one's own policy fails the block, or leaves it the result of the body", () =>
     Effect.gen(function* () {
       const policy = (verdict: Effect.Effect<unknown, string>): ErrorGroup.Own<unknown, string, unknown, string> => ({

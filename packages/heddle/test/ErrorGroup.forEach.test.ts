@@ -348,12 +348,18 @@ describe.each(isolations)("forEach, isolation %s", (isolation) => {
       let claimed = 0
       const bodies = [() => Effect.succeed(claimed++), () => Effect.sync(() => claimed++)]
       for (const body of bodies) {
-        const fiber = yield* start(forEach(naturals(), body, { concurrency: 10, isolation }))
-        const before = claimed
-        for (let turn = 0; turn < 5; turn++) yield* Effect.yieldNow
-        assert.isAbove(claimed, before)
-        yield* Fiber.interrupt(fiber)
-        assert.isTrue(Exit.hasInterrupts(fiber.pollUnsafe()!))
+        for (const source of [
+          naturals,
+          () => Stream.fromIterable(naturals()),
+          () => Stream.forever(Stream.range(1, 9))
+        ]) {
+          const fiber = yield* start(forEach(source(), body, { concurrency: 10, isolation }))
+          const before = claimed
+          for (let turn = 0; turn < 5; turn++) yield* Effect.yieldNow
+          assert.isAbove(claimed, before)
+          yield* Fiber.interrupt(fiber)
+          assert.isTrue(Exit.hasInterrupts(fiber.pollUnsafe()!))
+        }
       }
     })
   )

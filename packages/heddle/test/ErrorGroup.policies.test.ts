@@ -173,6 +173,34 @@ describe("policies", () => {
     })
   )
 
+  it.effect("one's own that throws stops the group, which dies of it when all tasks have ended", () =>
+    Effect.gen(function* () {
+      let cleanups = 0
+      const slow = Effect.ensuring(
+        Effect.never,
+        after(
+          20,
+          Effect.sync(() => cleanups++)
+        )
+      )
+      const throwing = (where: "onExit" | "result"): ErrorGroup.Own<unknown, never, never, never> => ({
+        onExit: () => {
+          if (where === "onExit") throw new Error("in onExit")
+          return "stop"
+        },
+        result: () => {
+          throw new Error("in result")
+        }
+      })
+      for (const where of ["onExit", "result"] as const) {
+        const { exit, millis } = yield* endedAt(all([slow, after(10, Effect.void)], { policy: throwing(where) }))
+        assert.deepStrictEqual(reasonsOf(exit), [`died: Error: in ${where}`])
+        assert.strictEqual(millis, 30)
+      }
+      assert.strictEqual(cleanups, 2)
+    })
+  )
+
   it.effect("what is no policy dies", () =>
     Effect.gen(function* () {
       const policy = { onExit: () => "continue" } as never

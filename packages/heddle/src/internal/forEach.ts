@@ -78,10 +78,10 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   private task: number = none
   /** The source has no more elements, or has failed. */
   private exhausted = false
-  /** The source has none at the moment. */
-  private starved = false
+  /** The source has none, for good or at the moment. */
+  private dry = false
   private pumping = false
-  /** How many elements may still be claimed in this turn: none, where there is none to claim. */
+  /** How many elements may still be claimed in this turn. */
   private budget = elementsPerTurn
   private turnScheduled = false
   private puller: Fiber.Fiber<unknown, unknown> | undefined = undefined
@@ -212,7 +212,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   /** The next element that has to run, whose number is then `task`; those that are finished have been taken down. */
   private claim(): Effect.Effect<B, E, R> | undefined {
     const { tally } = this
-    while (tally.stopped === undefined && (this.budget > 0 || this.mayClaim())) {
+    while (!this.dry && tally.stopped === undefined && (this.budget > 0 || this.mayClaim())) {
       const element = this.next()
       if (element === end) return undefined
       this.budget--
@@ -228,7 +228,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   }
 
   private mayClaim(): boolean {
-    if (this.tally.stopped !== undefined || this.exhausted || this.starved) return false
+    if (this.dry || this.tally.stopped !== undefined) return false
     if (this.budget <= 0) this.scheduleTurn()
     return this.budget > 0
   }
@@ -237,9 +237,8 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
     try {
       const element = this.cursor.next()
       if (element !== end && element !== pending) return element
-      if (element === end) this.exhausted = true
-      else this.starved = true
-      this.budget = 0
+      this.dry = true
+      this.exhausted = element === end
     } catch (defect) {
       this.failSource(Cause.die(defect))
     }
@@ -247,8 +246,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   }
 
   private failSource(cause: Cause.Cause<E>): void {
-    this.exhausted = true
-    this.budget = 0
+    this.dry = this.exhausted = true
     if (this.tally.recordBeside(this.claimed, cause, "source")) this.interruptAll()
   }
 
@@ -265,8 +263,7 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
     const puller = this.runFork(this.chunks!)
     const receive = (exit: Exit.Exit<NonEmptyReadonlyArray<A>, E | Cause.Done>) => {
       this.puller = undefined
-      this.starved = false
-      this.budget = elementsPerTurn
+      this.dry = false
       const cause = cursor.receive(exit)
       if (cause !== undefined) this.failSource(cause)
     }

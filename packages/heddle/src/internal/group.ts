@@ -90,8 +90,13 @@ export class Group<E> extends Tasks<unknown, E> {
   protected override interruptAll(): void {
     this.tally.skipped += this.slots.dismiss(Effect.void)
     super.interruptAll()
-    // what a success stops is the search for it; the body still has its own result to give
-    if (this.body !== undefined && this.tally.because !== "success") this.interrupt(this.body)
+    this.interruptBody()
+  }
+
+  /** What a success stops is the search for it; the body still has its own result to give. */
+  private interruptBody(): void {
+    const { because } = this.tally
+    if (this.body !== undefined && because !== undefined && because !== "success") this.interrupt(this.body)
   }
 
   go<R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<void, never, R> {
@@ -186,7 +191,8 @@ export class Group<E> extends Tasks<unknown, E> {
         this.settle()
       }
       fiber.addObserver(onExit)
-      if (this.body !== undefined && this.tally.stopped !== undefined) this.interrupt(fiber)
+      // what it did so far may have stopped the group, which did not know of it yet
+      this.interruptBody()
     }
     const outcome = Effect.suspend(() => {
       // it has ended, and so has everything else

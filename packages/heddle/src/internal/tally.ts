@@ -123,6 +123,8 @@ export class Tally<A, E> {
   because: Because | undefined = undefined
   readonly suppressed: Array<Cause.Die> = []
   private logged = 0
+  /** The policy itself died. */
+  private broken: Exit.Exit<never> | undefined = undefined
 
   readonly total: number | undefined
   private readonly options: TallyOptions<A, E>
@@ -202,7 +204,12 @@ export class Tally<A, E> {
 
   private stopsAt(task: number, exit: Exit.Exit<A, E>): boolean {
     const { failed, succeeded, total } = this
-    return stopsAt(this.options.policy, { task, total, succeeded, failed }, exit)
+    try {
+      return stopsAt(this.options.policy, { task, total, succeeded, failed }, exit)
+    } catch (defect) {
+      this.broken = Exit.die(defect)
+      return true
+    }
   }
 
   /** Ends the group's life for new tasks; false if that had been done before. */
@@ -230,12 +237,13 @@ export class Tally<A, E> {
 
   private verdict(): Effect.Effect<unknown, E> {
     const { keep, label, policy } = this.options
+    if (this.broken !== undefined) return this.broken
     if (!("_tag" in policy)) return policy.result(this.report()) as Effect.Effect<unknown, E>
     const cause = this.cause()
     if (this.needed === undefined) return cause === undefined ? Exit.succeed(this.values) : Exit.failCause(cause)
     if (this.succeeded >= this.needed) {
       // what went wrong elsewhere has no part in the result
-      this.suppressed.push(...this.defects.reasons().filter(Cause.isDieReason))
+      this.suppressed.push(...this.defects.drain().filter(Cause.isDieReason))
       if (keep !== "values") return Exit.void
       const values = this.winners.toSorted((a, b) => a.task - b.task).map(({ value }) => value)
       return Exit.succeed(policy._tag === "firstSuccess" ? values[0] : values)
@@ -247,13 +255,10 @@ export class Tally<A, E> {
 
   /** The exits so far, in the order of submission. */
   exitsSoFar(): ReadonlyArray<TaskExit<A, E>> {
+    const failed = [...this.defects.items, ...this.failures.items]
     const exits =
       this.exits ??
-      this.failures.items.map(({ reasons, task }) => ({
-        task,
-        exit: Exit.failCause(Cause.fromReasons(reasons)),
-        late: false
-      }))
+      failed.map(({ reasons, task }) => ({ task, exit: Exit.failCause(Cause.fromReasons<E>(reasons)), late: false }))
     return exits.toSorted((a, b) => a.task - b.task)
   }
 
@@ -309,5 +314,11 @@ class Earliest<F extends Failure<any>> {
 
   reasons(): ReadonlyArray<F["reasons"][number]> {
     return this.items.flatMap(({ reasons }) => reasons)
+  }
+
+  drain(): ReadonlyArray<F["reasons"][number]> {
+    const reasons = this.reasons()
+    this.items.length = 0
+    return reasons
   }
 }

@@ -18,12 +18,12 @@ export abstract class Tasks<A, E> {
   readonly tally: Tally<A, E>
   readonly running = new Set<Fiber.Fiber<unknown, unknown>>()
   /** The fiber in whose name tasks are interrupted. */
-  private readonly owner: Fiber.Fiber<unknown, unknown>
+  private readonly owner: number
   private readonly waiters = new Set<Waiter>()
 
   constructor(tally: Tally<A, E>, owner: Fiber.Fiber<unknown, unknown>) {
     this.tally = tally
-    this.owner = owner
+    this.owner = owner.id
   }
 
   /** Nothing runs, and nothing will without somebody from outside. */
@@ -47,7 +47,7 @@ export abstract class Tasks<A, E> {
   }
 
   protected interrupt(fiber: Fiber.Fiber<unknown, unknown>): void {
-    fiber.interruptUnsafe(this.owner.id, this.tally.stopped)
+    fiber.interruptUnsafe(this.owner, this.tally.stopped)
   }
 
   protected record(task: number, exit: Exit.Exit<A, E>): void {
