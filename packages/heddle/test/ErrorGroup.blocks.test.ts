@@ -133,6 +133,13 @@ describe("run", () => {
     })
   )
 
+  it.effect("a failure while the body has only begun interrupts the body", () =>
+    Effect.gen(function* () {
+      const block = run<string>({})((group) => Effect.andThen(go(group, Effect.fail("a")), Effect.never))
+      assert.deepStrictEqual(yield* ended(block), Exit.fail("a"))
+    })
+  )
+
   it.effect("waiting twice for a group that a success has stopped logs a lost defect once", () =>
     Effect.gen(function* () {
       const using = Effect.gen(function* () {

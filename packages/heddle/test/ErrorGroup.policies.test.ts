@@ -173,6 +173,23 @@ describe("policies", () => {
     })
   )
 
+  it.effect("one's own sees the failures alone where results are not collected, defects among them", () =>
+    Effect.gen(function* () {
+      const policy = {
+        onExit: () => "continue" as const,
+        result: ({ exits }: ErrorGroup.Report<unknown, string>) =>
+          Effect.succeed(exits.map(({ exit, task }) => [task, ...reasonsOf(exit)]))
+      }
+      const tasks = [Effect.fail("a"), Effect.void, Effect.die("bug"), Effect.fail("b")]
+      const program = ErrorGroup.forEach(tasks, (task) => task, { concurrency: 1, policy })
+      assert.deepStrictEqual(yield* program, [
+        [0, "a"],
+        [2, "died: bug"],
+        [3, "b"]
+      ])
+    })
+  )
+
   it.effect("one's own that throws stops the group, which dies of it when all tasks have ended", () =>
     Effect.gen(function* () {
       let cleanups = 0
