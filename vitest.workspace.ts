@@ -25,7 +25,11 @@ export default defineConfig({
         test: { name: basename(root), include: ["test/**/*.test.ts"] }
       })),
       { extends: true, test: { name: "scripts", include: ["scripts/test/**/*.test.ts"] } },
-      { extends: true, test: { name: "doctest", include: ["{packages,apps}/*/build/doctest/**/*.test.ts"] } },
+      {
+        extends: true,
+        // examples keep nothing for one another, so that they need no worker each
+        test: { name: "doctest", isolate: false, include: ["{packages,apps}/*/build/doctest/**/*.test.ts"] }
+      },
       {
         extends: true,
         test: {
@@ -42,6 +46,8 @@ export default defineConfig({
     ],
     reporters: report === undefined ? reporters : [...reporters, ["json", { outputFile: report }]],
     sequence: { concurrent: true },
+    // by default one core would be left for watching
+    maxWorkers: "100%",
     // only against a hang: tests of a file run at once, and a sweep that takes a second counts against all of them
     testTimeout: 60_000,
     coverage: {
