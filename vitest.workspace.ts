@@ -1,5 +1,5 @@
 import { globSync } from "node:fs"
-import { basename, dirname } from "node:path"
+import { basename, dirname, join } from "node:path"
 
 import { configDefaults, defineConfig } from "vitest/config"
 
@@ -46,6 +46,8 @@ export default defineConfig({
     ],
     reporters: report === undefined ? reporters : [...reporters, ["json", { outputFile: report }]],
     sequence: { concurrent: true },
+    // the programs that tests start compile what they import once for all of them
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/compile") },
     // by default one core would be left for watching
     maxWorkers: "100%",
     // only against a hang: tests of a file run at once, and a sweep that takes a second counts against all of them
