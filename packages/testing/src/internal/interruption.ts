@@ -32,6 +32,8 @@ export class Interruption implements Intervention {
   /** Of the target, and while it had not ended: so many operations and tasks there were in the last run. */
   operations = 0
   tasks = 0
+  /** The most operations at a stretch of any fiber under the budget, in all runs since the sweep of a budget began. */
+  longest = 0
   private due = false
 
   constructor(plan: Plan) {
@@ -43,6 +45,8 @@ export class Interruption implements Intervention {
     this.due = false
   }
   beforeOperation({ fiber }: FiberRecord): boolean {
+    if (fiber.currentOpCount > this.longest && fiber.cache.maxOpsBeforeYield === this.plan.budget)
+      this.longest = fiber.currentOpCount
     if (fiber !== this.target) return false
     this.operations++
     const { at } = this.plan
@@ -67,7 +71,10 @@ export class Interruption implements Intervention {
   }
 }
 
-/** Every plan for these budgets: to each belongs a run that nothing happens to, and one for each place in it. */
+/**
+ * Every plan for these budgets: to each belongs a run that nothing happens to, and one for each place in it. Budgets that
+ * nobody uses up are all alike: one of them stands for the others.
+ */
 export const sweepSearch = (
   interruption: Interruption,
   queued: boolean,
@@ -75,13 +82,17 @@ export const sweepSearch = (
   moments: ReadonlyArray<Moment>
 ): Search => {
   const plans = (function* (): Generator<Plan> {
+    let needed = Infinity
     for (const budget of budgets) {
+      if (budget > needed) continue
+      interruption.longest = 0
       yield { budget, queued, at: undefined }
       const { operations, tasks } = interruption
       for (const moment of moments) {
         const count = moment === "task" ? tasks : operations
         for (let number = 1; number <= count; number++) yield { budget, queued, at: { moment, number } }
       }
+      if (interruption.longest < budget) needed = Math.min(needed, interruption.longest)
     }
   })()
   return {
