@@ -94,7 +94,6 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
 
 /** Modules that are the inside of one other module. */
 export const onlyFor: ReadonlyMap<string, string> = new Map([
-  ["internal/boundedPermits", "Bulkhead"],
   ["internal/keyedPermits", "KeyedSemaphore"],
   ["internal/account", "internal/keyedPermits"],
   ["internal/judges", "AdaptiveLimit"],

@@ -1,6 +1,6 @@
 /**
  * Holds calls to a limit on concurrency that finds itself: an `AdaptiveLimit` that hears how every call went, and a
- * `WeightedSemaphore` that it resizes.
+ * `Bulkhead` that it resizes.
  *
  * - **Over the limit** a call fails at once with `ConcurrencyLimited`, and does not run. With `maxWaiting`, so many may
  *   stand in line instead, for `maxWait` at the most; they are served first come, first served.
@@ -20,18 +20,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Inspectable from "effect/Inspectable"
-import * as Option from "effect/Option"
 import type * as Pipeable from "effect/Pipeable"
 import { isTagged } from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
 
 import * as AdaptiveLimit from "./AdaptiveLimit.ts"
-import { checkCount, checkDuration } from "./internal/defect.ts"
+import { BoundedPermits } from "./internal/boundedPermits.ts"
 import { type AnyEffect, effectLast } from "./internal/effectLast.ts"
-import { Handle } from "./internal/handle.ts"
 import { LatestLatencies } from "./internal/latestLatencies.ts"
-import * as WeightedSemaphore from "./WeightedSemaphore.ts"
+import type { Party } from "./internal/observer.ts"
 
 const TypeId = "~heddle/AdaptiveLimiter"
 
@@ -74,7 +71,10 @@ export interface Options {
   readonly maxWait?: Duration.Input | undefined
   /** Default: `classify`. */
   readonly classify?: ((exit: Exit.Exit<unknown, unknown>) => Outcome) | undefined
-  /** Names the limiter in messages and inspections. Default: none. */
+  /**
+   * Names the limiter in messages, and shows it to whoever looks: its counts are gauges `heddle_adaptive_limiter_*` with the
+   * name as an attribute. Default: none.
+   */
   readonly name?: string | undefined
 }
 
@@ -122,6 +122,12 @@ export interface Stats {
   readonly latency: { readonly p50: Duration.Duration; readonly p99: Duration.Duration } | undefined
   /** The latency without a queue, as far as the limit knows it. */
   readonly baseline: Duration.Duration | undefined
+  /** Given, as those below, while an inspector is attached and the limiter has a name. */
+  readonly name?: string
+  /** Whose calls are in flight: those that came in since the inspector was attached, in that order. */
+  readonly holders?: ReadonlyArray<Party>
+  /** Whose calls wait: those that came since the inspector was attached, in that order. */
+  readonly waiters?: ReadonlyArray<Party>
 }
 
 /**
@@ -183,7 +189,7 @@ export const make = (options: Options): Effect.Effect<AdaptiveLimiter> => Effect
  * @since 0.1.0
  * @category constructors
  */
-export const makeUnsafe = (options: Options): AdaptiveLimiter => new Limiter(options)
+export const makeUnsafe = (options: Options): AdaptiveLimiter => new Limiter(options).observed()
 
 /**
  * Runs an effect as one call within the limit, and tells the limit how it went. Where the limit is reached it fails with
@@ -219,57 +225,58 @@ export const withPermit: {
  */
 export const stats = (self: AdaptiveLimiter): Effect.Effect<Stats> => Effect.sync(() => (self as Limiter).stats())
 
-class Limiter extends Handle implements AdaptiveLimiter {
+class Limiter extends BoundedPermits implements AdaptiveLimiter {
   readonly [TypeId]: typeof TypeId = TypeId
   private readonly classify: (exit: Exit.Exit<unknown, unknown>) => Outcome
-  private readonly maxWaiting: number
-  private readonly maxWait: Duration.Duration | undefined
   private readonly update: (state: AdaptiveLimit.State, sample: AdaptiveLimit.Sample) => AdaptiveLimit.State
-  // Invariant: the semaphore has as many permits as the state's limit.
+  // Invariant: there are as many permits as the state's limit.
   private state: AdaptiveLimit.State
-  private readonly permits: WeightedSemaphore.WeightedSemaphore
   private readonly latencies = new LatestLatencies()
   private inFlight = 0
-  private waiting = 0
-  private rejected = 0
-  private readonly counts = { success: 0, dropped: 0, ignored: 0 }
+  private readonly outcomes = { success: 0, dropped: 0, ignored: 0 }
 
   constructor(options: Options) {
-    super("AdaptiveLimiter", options.name)
     const limit = AdaptiveLimit.withBounds(options.limit, options)
+    const { maxWait, maxWaiting = 0, name } = options
+    super("AdaptiveLimiter", "limit", { concurrency: limit.initial, maxWaiting, maxWait, name })
     this.classify = options.classify ?? classify
-    const { maxWaiting = 0 } = options
-    checkCount(this.label("make"), "maxWaiting", maxWaiting, "or Infinity")
-    const maxWait = checkDuration(this.label("make"), "maxWait", options.maxWait ?? Infinity)
-    this.maxWaiting = maxWaiting
-    this.maxWait = Duration.isFinite(maxWait) ? maxWait : undefined
     this.update = AdaptiveLimit.update(limit)
     this.state = AdaptiveLimit.initial(limit)
-    this.permits = WeightedSemaphore.makeUnsafe({ permits: this.state.limit })
+  }
+
+  protected counts() {
+    const { inFlight, outcomes, permits: limit, refused, timedOut, waiting } = this
+    const { dropped, ignored, success: succeeded } = outcomes
+    return { limit, inFlight, waiting, succeeded, dropped, ignored, rejected: refused + timedOut }
   }
 
   stats(): Stats {
-    const { counts, inFlight, latencies, rejected, state, waiting } = this
-    const p50 = latencies.quantile(0.5)
-    const p99 = latencies.quantile(0.99)
+    const { baseline } = this.state
+    const p50 = this.latencies.quantile(0.5)
+    const p99 = this.latencies.quantile(0.99)
     return {
-      limit: state.limit,
-      inFlight,
-      waiting,
-      succeeded: counts.success,
-      dropped: counts.dropped,
-      ignored: counts.ignored,
-      rejected,
+      ...this.counts(),
       latency: p50 === undefined || p99 === undefined ? undefined : { p50, p99 },
-      baseline: state.baseline === undefined ? undefined : Duration.millis(state.baseline / 1e6)
+      baseline: baseline === undefined ? undefined : Duration.millis(baseline / 1e6),
+      ...this.parties()
     }
   }
 
   run(effect: AnyEffect): AnyEffect {
-    const call = this.call(effect)
-    const atOnce = WeightedSemaphore.withPermitsIfAvailable(this.permits, 1, call)
-    const otherwise = this.maxWaiting === 0 ? this.refuse(Duration.zero) : this.wait(call)
-    return Effect.flatMap(atOnce, (answer) => (Option.isSome(answer) ? Effect.succeed(answer.value) : otherwise))
+    return this.withPermits(1, this.call(effect), undefined)
+  }
+
+  protected errorOfFull() {
+    return this.limited(Duration.zero)
+  }
+
+  protected errorOfTimeout(waited: Duration.Duration) {
+    return this.limited(waited)
+  }
+
+  private limited(waited: Duration.Duration): ConcurrencyLimited {
+    const { inFlight, permits: limit, waiting } = this
+    return new ConcurrencyLimited({ limit, inFlight, waiting, waited })
   }
 
   /** The effect, counted while it runs and measured when it ends. The end comes before the permit is given back. */
@@ -284,72 +291,17 @@ class Limiter extends Handle implements AdaptiveLimiter {
         if (begun === undefined) return undefined
         this.inFlight--
         const now = clock.monotonicTimeNanosUnsafe()
-        return this.hear(this.classify(exit), Math.max(0, Number(now - begun.at)), begun.inFlight, Number(now))
-      })
-    })
-  }
-
-  private hear(outcome: Outcome, rtt: number, inFlight: number, now: number): Effect.Effect<void> | undefined {
-    this.counts[outcome]++
-    if (outcome === "ignored") return undefined
-    if (outcome === "success") this.latencies.add(rtt)
-    const { limit } = this.state
-    this.state = this.update(this.state, { rtt, inFlight, dropped: outcome === "dropped", now })
-    return this.state.limit === limit ? undefined : WeightedSemaphore.resize(this.permits, this.state.limit)
-  }
-
-  private refuse(waited: Duration.Duration): Effect.Effect<never, ConcurrencyLimited> {
-    return Effect.suspend(() => {
-      this.rejected++
-      const { inFlight, waiting } = this
-      return Effect.fail(new ConcurrencyLimited({ limit: this.state.limit, inFlight, waiting, waited }))
-    })
-  }
-
-  /** Stands in line, if there is room, until the call begins. */
-  private wait(call: AnyEffect): AnyEffect {
-    return Effect.suspend(() => {
-      let stands = false
-      const leave = () => {
-        if (stands) this.waiting--
-        stands = false
-      }
-      const begin = Effect.suspend(() => {
-        leave()
-        return call
-      })
-      const enter = Effect.suspend(() => {
-        if (this.waiting >= this.maxWaiting) return this.refuse(Duration.zero)
-        this.waiting++
-        stands = true
-        return this.maxWait === undefined
-          ? WeightedSemaphore.withPermit(this.permits, begin)
-          : this.waitAtMost(this.maxWait, begin, leave)
-      })
-      return Effect.onExitPrimitive(enter, () => {
-        leave()
+        this.hear(this.classify(exit), Math.max(0, Number(now - begun.at)), begun.inFlight, Number(now))
         return undefined
       })
     })
   }
 
-  /**
-   * A race of the turn and the clock decides who goes on, not who holds: whatever it took belongs to a scope of its own, so
-   * a turn that comes as the time is up goes to the next.
-   */
-  private waitAtMost(maxWait: Duration.Duration, begin: AnyEffect, leave: () => void): AnyEffect {
-    return Effect.acquireUseRelease(
-      Scope.make(),
-      (scope) => {
-        const turn = Effect.as(Scope.provide(WeightedSemaphore.takeScoped(this.permits, 1), scope), true)
-        const timeIsUp = Effect.as(Effect.sleep(maxWait), false)
-        const giveUp = Effect.suspend(() => {
-          leave()
-          return this.refuse(maxWait)
-        })
-        return Effect.flatMap(Effect.raceFirst(turn, timeIsUp), (served) => (served ? begin : giveUp))
-      },
-      (scope, exit) => Scope.close(scope, exit)
-    )
+  private hear(outcome: Outcome, rtt: number, inFlight: number, now: number): void {
+    this.outcomes[outcome]++
+    if (outcome === "ignored") return
+    if (outcome === "success") this.latencies.add(rtt)
+    this.state = this.update(this.state, { rtt, inFlight, dropped: outcome === "dropped", now })
+    if (this.state.limit !== this.permits) this.resize(this.state.limit)
   }
 }

@@ -163,14 +163,32 @@ export type BulkheadError = BulkheadFull | WaitTimeout | BulkheadClosed
 
 class Bounded extends BoundedPermits {
   readonly [TypeId]: typeof TypeId = TypeId
+  private readonly facts: { readonly bulkhead?: string }
 
   constructor(options: Options) {
-    const bulkhead = options.name === undefined ? {} : { bulkhead: options.name }
-    super("Bulkhead", options, {
-      full: (facts) => new BulkheadFull({ ...bulkhead, ...facts }),
-      timedOut: (facts) => new WaitTimeout({ ...bulkhead, ...facts }),
-      closed: () => new BulkheadClosed(bulkhead)
-    })
+    super("Bulkhead", "concurrency", options)
+    this.facts = options.name === undefined ? {} : { bulkhead: options.name }
+  }
+
+  protected errorOfFull(facts: { readonly waiting: number; readonly maxWaiting: number }) {
+    return new BulkheadFull({ ...this.facts, ...facts })
+  }
+
+  protected errorOfTimeout(waited: Duration.Duration) {
+    return new WaitTimeout({ ...this.facts, waited })
+  }
+
+  close(): void {
+    this.closeWith(() => new BulkheadClosed(this.facts))
+  }
+
+  protected counts() {
+    const { permits: concurrency, taken, available, waiting, maxWaiting, refused, timedOut } = this
+    return { concurrency, taken, available, waiting, maxWaiting, refused, timedOut }
+  }
+
+  stats(): Stats {
+    return { ...this.counts(), closed: this.closed !== undefined, ...this.parties() }
   }
 }
 

@@ -12,7 +12,10 @@ const { make, release, resize, stats, take, withPermits } = WeightedSemaphore
 
 const modes: ReadonlyArray<Explorer.Options["mode"]> = ["stock", "resume", "op3", "op"]
 
-/** Three fibers of different weights, each twice: never more than the capacity, and all back at the end. */
+/**
+ * Three fibers of different weights, each twice: never more than the capacity, and all back at the end. In tens of
+ * thousands of runs it counts what a check costs: these are plain comparisons.
+ */
 const holders = Effect.gen(function* () {
   const sem = yield* make({ permits: 3 })
   let held = 0
@@ -20,16 +23,18 @@ const holders = Effect.gen(function* () {
     withPermits(
       sem,
       permits,
-      Effect.gen(function* () {
+      Effect.suspend(() => {
         held += permits
-        assert.isAtMost(held, 3)
-        yield* Effect.yieldNow
-        held -= permits
+        if (held > 3) return Effect.die(new Error(`${held} held of 3`))
+        return Effect.map(Effect.yieldNow, () => {
+          held -= permits
+        })
       })
     )
   const twice = (permits: number) => Effect.andThen(hold(permits), hold(permits))
   yield* Effect.all([twice(1), twice(2), twice(3)], { concurrency: "unbounded" })
-  assert.deepStrictEqual(yield* stats(sem), { permits: 3, taken: 0, available: 3, waiting: 0 })
+  const { permits, taken, waiting } = yield* stats(sem)
+  if (permits !== 3 || taken !== 0 || waiting !== 0) return yield* Effect.die(new Error("not all is back"))
 })
 
 /** A heavy waiter that is interrupted while others take, release and resize. */

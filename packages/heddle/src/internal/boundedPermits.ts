@@ -1,5 +1,5 @@
 /**
- * Permits with a line that is bounded, in callers and in time, and that can be closed.
+ * Permits with a line that is bounded, in callers and in time, and that can be closed: a `Bulkhead`, an `AdaptiveLimiter`.
  *
  * Everybody who waits may wait equally long, so deadlines come in the order of tickets, and one timer, for whoever has
  * waited longest, serves the whole line. It sleeps while somebody waits and ends when nobody does.
@@ -26,29 +26,23 @@ export interface Bounds {
   readonly name?: string | undefined
 }
 
-/** The errors of those who are turned away. */
-export interface Errors {
-  readonly full: (facts: { readonly waiting: number; readonly maxWaiting: number }) => unknown
-  readonly timedOut: (facts: { readonly waited: Duration.Duration }) => unknown
-  readonly closed: () => unknown
-}
-
-export class BoundedPermits extends Permits {
-  private readonly maxWaiting: number
+export abstract class BoundedPermits extends Permits {
+  protected readonly maxWaiting: number
   /** In nanoseconds; undefined for no limit. */
   private readonly maxWait: bigint | undefined
   private readonly overflow: Overflow
-  private readonly errors: Errors
-  private refused = 0
-  private timedOut = 0
+  protected refused = 0
+  protected timedOut = 0
+  /** The latest time of all that were read: see `now`. */
+  private latest = 0n
   // Invariant: it runs while somebody waits and the wait is limited, and only then.
   private timer: Fiber.Fiber<void> | undefined = undefined
 
-  constructor(kind: string, bounds: Bounds, errors: Errors) {
+  constructor(kind: string, what: string, bounds: Bounds) {
     const { concurrency, maxWait, maxWaiting, name, overflow = "fail", priorityStep } = bounds
-    super({ kind, what: "concurrency", permits: concurrency, priorityStep, name })
+    super({ kind, what, permits: concurrency, priorityStep, name })
     const make = this.label("make")
-    checkPositive(make, "concurrency", concurrency, "or Infinity")
+    checkPositive(make, what, concurrency, "or Infinity")
     checkCount(make, "maxWaiting", maxWaiting, "or Infinity")
     if (!overflows.includes(overflow)) {
       throw new RangeError(`${make}: overflow must be one of ${overflows.join(", ")}, got ${describe(overflow)}`)
@@ -57,17 +51,11 @@ export class BoundedPermits extends Permits {
     this.maxWaiting = maxWaiting
     this.maxWait = Duration.isFinite(duration) ? Duration.toNanosUnsafe(duration) : undefined
     this.overflow = overflow
-    this.errors = errors
   }
 
-  protected counts() {
-    const { permits: concurrency, taken, available, waiting, maxWaiting, refused, timedOut } = this
-    return { concurrency, taken, available, waiting, maxWaiting, refused, timedOut }
-  }
-
-  stats() {
-    return { ...this.counts(), closed: this.closed !== undefined, ...this.parties() }
-  }
+  // What those fail with who are turned away: made by the fiber that fails.
+  protected abstract errorOfFull(facts: { readonly waiting: number; readonly maxWaiting: number }): unknown
+  protected abstract errorOfTimeout(waited: Duration.Duration): unknown
 
   override takeIfAvailable(permits: number, options: RequestOptions | undefined): AnyEffect {
     const ask = this.asking("takeIfAvailable", permits, options)
@@ -76,9 +64,9 @@ export class BoundedPermits extends Permits {
   }
 
   /** Those who hold go on. */
-  close(): void {
+  protected closeWith(error: () => unknown): void {
     if (this.closed !== undefined) return
-    this.closed = this.failing(this.errors.closed)
+    this.closed = failing(error)
     for (let request = this.line.head; request !== undefined; request = this.line.head) {
       this.dismiss(request, this.closed)
     }
@@ -95,7 +83,7 @@ export class BoundedPermits extends Permits {
     if (this.isAvailable(request) || this.waiting < this.maxWaiting) return undefined
     this.refused++
     const { maxWaiting, waiting } = this
-    const full = this.failing(() => this.errors.full({ waiting, maxWaiting }))
+    const full = failing(() => this.errorOfFull({ waiting, maxWaiting }))
     const victim = this.victim(request)
     if (victim === undefined) return full
     this.dismiss(victim, full)
@@ -108,7 +96,7 @@ export class BoundedPermits extends Permits {
       return
     }
     const fiber = Fiber.getCurrent()!
-    request.since = now(fiber)
+    request.since = this.now(fiber)
     super.join(request)
     if (this.waiting > 0 && this.timer === undefined) {
       const timer = Effect.runForkWith(fiber.context)(this.watch)
@@ -135,15 +123,24 @@ export class BoundedPermits extends Permits {
     this.turnAway(request, effect)
   }
 
-  /** The error is made by the fiber that fails with it. */
-  private failing(error: () => unknown): AnyEffect {
-    return Effect.suspend(() => Effect.fail(error()))
-  }
-
   private readonly watch: Effect.Effect<void> = Effect.suspend(() => {
-    const left = this.expire(now(Fiber.getCurrent()!))
-    return left === undefined ? Effect.void : Effect.flatMap(Effect.sleep(Duration.nanos(left)), () => this.watch)
+    const now = this.now(Fiber.getCurrent()!)
+    const left = this.expire(now)
+    if (left === undefined) return Effect.void
+    return Effect.flatMap(Effect.sleep(Duration.nanos(left)), () => {
+      this.latest = maximum(this.latest, now + left)
+      return this.watch
+    })
   })
+
+  /**
+   * The monotonic clock, clamped: it neither goes back nor lags behind a sleep that is over. So a timer that is early by the
+   * clock, and a clock that stands still, make nobody wait longer.
+   */
+  private now(fiber: Fiber.Fiber<unknown, unknown>): bigint {
+    this.latest = maximum(this.latest, fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe())
+    return this.latest
+  }
 
   /** Turns those away who have waited long enough; gives the time that is left to the next. */
   private expire(now: bigint): bigint | undefined {
@@ -153,7 +150,7 @@ export class BoundedPermits extends Permits {
       this.timedOut++
       this.dismiss(
         oldest,
-        this.failing(() => this.errors.timedOut({ waited: Duration.nanos(waited) }))
+        failing(() => this.errorOfTimeout(Duration.nanos(waited)))
       )
       // those behind it may fit
       this.serve()
@@ -167,4 +164,6 @@ export class BoundedPermits extends Permits {
   }
 }
 
-const now = (fiber: Fiber.Fiber<unknown, unknown>): bigint => fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe()
+const failing = (error: () => unknown): AnyEffect => Effect.suspend(() => Effect.fail(error()))
+
+const maximum = (a: bigint, b: bigint): bigint => (a > b ? a : b)
