@@ -164,6 +164,24 @@ export abstract class BoundedPermits extends Permits {
   }
 }
 
-const failing = (error: () => unknown): AnyEffect => Effect.suspend(() => Effect.fail(error()))
+const failing = (error: () => unknown): AnyEffect => Effect.suspend(() => Effect.fail(withoutStack(error)))
+
+const errors = Error as ErrorConstructor & { stackTraceLimit: number }
+const isAdjustable = Object.getOwnPropertyDescriptor(errors, "stackTraceLimit")?.writable === true
+
+/**
+ * Whoever refuses does so because there is too much to do, and a stack costs three times what the rest of a refusal does. It
+ * would show the run loop and nothing of the caller, whose spans are in the cause.
+ */
+const withoutStack = (error: () => unknown): unknown => {
+  if (!isAdjustable) return error()
+  const limit = errors.stackTraceLimit
+  errors.stackTraceLimit = 0
+  try {
+    return error()
+  } finally {
+    errors.stackTraceLimit = limit
+  }
+}
 
 const maximum = (a: bigint, b: bigint): bigint => (a > b ? a : b)
