@@ -280,6 +280,10 @@ const checkPositive = (
 const nanos = (operation: string, what: string, input: Duration.Input): number =>
   Duration.toMillis(checkDuration(operation, what, input)) * 1e6
 
+const tags = ["aimd", "vegas", "gradient2"]
+
+const isTag = (tag: string | undefined): boolean => tag !== undefined && tags.includes(tag)
+
 /**
  * The same limit within other bounds. Where its `initial` lies outside, the nearest bound takes its place. Throws where
  * they break the rules of `Options`.
@@ -301,6 +305,7 @@ export const withBounds = <Limit extends AdaptiveLimit>(
   limit: Limit,
   bounds: Pick<Options, "minimum" | "maximum">
 ): Limit => {
+  checkThat(isTag(limit?._tag), "AdaptiveLimit.withBounds", "limit", limit, `what ${tags.join(", ")} made`)
   const { maximum = limit.maximum, minimum = limit.minimum } = bounds
   const initial = Math.min(maximum, Math.max(minimum, limit.initial))
   const checked = common("AdaptiveLimit.withBounds", { maximum, minimum, initial }, 1)

@@ -26,6 +26,7 @@ import * as Schema from "effect/Schema"
 
 import * as AdaptiveLimit from "./AdaptiveLimit.ts"
 import { BoundedPermits } from "./internal/boundedPermits.ts"
+import { checkThat } from "./internal/defect.ts"
 import { type AnyEffect, effectLast } from "./internal/effectLast.ts"
 import { LatestLatencies } from "./internal/latestLatencies.ts"
 import type { Party } from "./internal/observer.ts"
@@ -225,6 +226,8 @@ export const withPermit: {
  */
 export const stats = (self: AdaptiveLimiter): Effect.Effect<Stats> => Effect.sync(() => (self as Limiter).stats())
 
+const anOutcome = "one of success, dropped, ignored"
+
 class Limiter extends BoundedPermits implements AdaptiveLimiter {
   readonly [TypeId]: typeof TypeId = TypeId
   private readonly classify: (exit: Exit.Exit<unknown, unknown>) => Outcome
@@ -298,6 +301,7 @@ class Limiter extends BoundedPermits implements AdaptiveLimiter {
   }
 
   private hear(outcome: Outcome, rtt: number, inFlight: number, now: number): void {
+    checkThat(Object.hasOwn(this.outcomes, outcome), this.label("withPermit"), "what classify answers", outcome, anOutcome)
     this.outcomes[outcome]++
     if (outcome === "ignored") return
     if (outcome === "success") this.latencies.add(rtt)

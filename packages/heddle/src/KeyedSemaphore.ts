@@ -11,7 +11,8 @@
  *   A key that nobody holds, waits for or has paused takes no memory.
  *
  * Keys are the same when Effect's `Equal` says so: strings and numbers, and also `Data`, records and arrays by their content.
- * Caller bugs die as in `WeightedSemaphore`. The error channel of a guarded effect is left alone.
+ * `NaN` is one key, 0 and -0 are the same, and so are `undefined` and no other. What is compared by its content must not change
+ * while it is in use: a copy of what it was would be another key. Caller bugs die as in `WeightedSemaphore`. The error channel of a guarded effect is left alone.
  *
  * @since 0.1.0
  */

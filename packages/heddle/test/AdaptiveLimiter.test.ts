@@ -362,6 +362,28 @@ describe("outcomes", () => {
   )
 })
 
+describe("caller bugs", () => {
+  it.effect("regression: a classifier that answers something else dies, and counts nothing", () =>
+    Effect.gen(function* () {
+      const classify = () => "timeout" as AdaptiveLimiter.Outcome
+      const limiter = yield* make({ limit: fixed(1), classify, name: "api" })
+      const exit = yield* Effect.exit(withPermit(limiter, Effect.void))
+      assert.isTrue(Exit.hasDies(exit))
+      assert.match(
+        String(exit),
+        /AdaptiveLimiter.withPermit on "api": what classify answers must be one of success, dropped, ignored, got "timeout"/
+      )
+      const { dropped, ignored, inFlight, succeeded } = yield* stats(limiter)
+      assert.deepStrictEqual([dropped, ignored, inFlight, succeeded], [0, 0, 0, 0])
+    })
+  )
+
+  it.each([undefined, {}, { ...fixed(1), _tag: "fixed" }])("regression: a limit that nobody made dies (%j)", (limit) => {
+    const exit = Effect.runSyncExit(make({ limit: limit as AdaptiveLimit.AdaptiveLimit }))
+    assert.match(String(exit), /limit must be what aimd, vegas, gradient2 made/)
+  })
+})
+
 describe("stats", () => {
   it.effect("latencies are those of the calls, without their wait", () =>
     Effect.gen(function* () {

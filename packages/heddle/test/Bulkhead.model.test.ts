@@ -130,8 +130,9 @@ describe("Bulkhead against its model: take, takeIfAvailable, release, interrupt,
           const model = new BulkheadModel(limits)
           const bulkhead = makeUnsafe({ ...limits, priorityStep })
           const clock = new ManualClock()
-          runProgram<Ask, BulkheadModel>(steps, {
+          runProgram<Ask, BulkheadModel, Bulkhead.Stats>(steps, {
             model,
+            accounts: ({ concurrency, taken }) => [{ taken, capacity: concurrency }],
             clock,
             subject: {
               take: ({ permits, priority }) => take(bulkhead, permits, { priority }),

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Clock } from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -321,6 +322,29 @@ describe("maxWait", () => {
     })
   )
 
+  it.effect.each([
+    ["stands still", () => 5_000n],
+    ["goes back", (time: bigint) => 1_000_000_000_000n - 3n * time]
+  ] as const)("regression: a monotonic clock that %s makes nobody wait longer", ([, distort]) =>
+    Effect.gen(function* () {
+      const clock = yield* Clock
+      const broken: Clock = Object.assign(Object.create(clock) as Clock, {
+        monotonicTimeNanosUnsafe: () => distort(clock.monotonicTimeNanosUnsafe())
+      })
+      const bulkhead = yield* make({ concurrency: 1, maxWaiting: 10, maxWait: "10 millis" })
+      yield* take(bulkhead, 1)
+      const wait = start(Effect.provideService(take(bulkhead, 1), Clock, broken))
+      const waiters = [yield* wait, yield* wait]
+      yield* TestClock.adjust("10 millis")
+      assert.deepStrictEqual(yield* states(waiters), ["WaitTimeout", "WaitTimeout"])
+      const later = yield* wait
+      yield* TestClock.adjust("9 millis")
+      assert.deepStrictEqual(yield* states([later]), ["waits"])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(yield* outcomes([later]), [new WaitTimeout({ waited: Duration.millis(10) })])
+    })
+  )
+
   it.effect("an outer timeout that comes first wins, and the line is as before", () =>
     Effect.gen(function* () {
       const bulkhead = yield* make({ concurrency: 1, maxWaiting: 1, maxWait: "1 second" })
@@ -402,6 +426,16 @@ describe("shape", () => {
     assert.strictEqual(new BulkheadClosed({}).message, "the bulkhead is closed")
   })
 
+  it.effect("a refusal takes no stack, and leaves that of others alone", () =>
+    Effect.gen(function* () {
+      const bulkhead = yield* make({ concurrency: 1, maxWaiting: 0 })
+      const limit = Error.stackTraceLimit
+      const refusal = yield* withPermit(bulkhead, Effect.flip(withPermit(bulkhead, Effect.void)))
+      assert.notInclude(refusal.stack, "\n    at ")
+      assert.strictEqual(Error.stackTraceLimit, limit)
+    })
+  )
+
   it("prints its name and its state", () => {
     const bulkhead = makeUnsafe({ concurrency: 2, maxWaiting: 3, name: "db" })
     assert.deepStrictEqual(JSON.parse(JSON.stringify(bulkhead)), {
@@ -435,6 +469,7 @@ describe("shape", () => {
     assert.include(die({ maxWaiting: -1 }), "maxWaiting must be a non-negative integer or Infinity, got -1")
     assert.include(die({ maxWait: "soon" }), 'maxWait must be a duration such as "5 seconds", got "soon"')
     assert.include(die({ maxWait: Number.NaN }), "maxWait must be a duration")
+    assert.include(die({ maxWait: { seconds: Number.NaN } }), "maxWait must be a duration")
     assert.include(die({ overflow: "dropNewest" }), "overflow must be one of fail, dropOldest, dropLowestPriority")
     assert.include(die({ priorityStep: 0, name: "db" }), 'Bulkhead.make on "db": priorityStep must be an integer')
   })

@@ -197,8 +197,12 @@ const againstItsModel = (permitsPerKey: number, total: number) => (steps: typeof
   const model = new KeyedModel(permitsPerKey, total)
   const sem = makeUnsafe<number>({ permitsPerKey, total })
   const largestTotal = total
-  runProgram<Ask, KeyedModel>(steps, {
+  runProgram(steps, {
     model,
+    accounts: ({ each, taken, total }) => [
+      { taken, capacity: total },
+      ...each.map(({ permits, taken }, key) => ({ taken, capacity: permits, has: (ask: Ask) => ask.key === keys[key] }))
+    ],
     subject: {
       take: ({ key, permits }) => take(sem, key, permits),
       takeIfAvailable: ({ key, permits }) => takeIfAvailable(sem, key, permits),

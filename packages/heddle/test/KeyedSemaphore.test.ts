@@ -423,6 +423,34 @@ describe("resize", () => {
     })
   )
 
+  it.effect("regression: all or nothing: limits that break a rule, or a function that throws, change none of it", () =>
+    Effect.gen(function* () {
+      const sem = yield* make<string>({ permitsPerKey: 2, total: 5 })
+      yield* take(sem, "a", 1)
+      yield* take(sem, "b", 1)
+      const before = [yield* stats(sem), yield* stats(sem, "a"), yield* stats(sem, "b"), yield* stats(sem, "c")]
+      const throwing = (key: string) => {
+        if (key === "b") throw new Error("no such plan")
+        return 7
+      }
+      for (const permitsPerKey of [Number.NaN, () => -1, throwing]) {
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(resize(sem, { total: 3, permitsPerKey }))))
+        const after = [yield* stats(sem), yield* stats(sem, "a"), yield* stats(sem, "b"), yield* stats(sem, "c")]
+        assert.deepStrictEqual(after, before)
+      }
+    })
+  )
+
+  it.effect("of -0 is of 0", () =>
+    Effect.gen(function* () {
+      const sem = yield* make<string>({ permitsPerKey: -0, total: -0 })
+      assert.deepStrictEqual(yield* stats(sem), { keys: 0, total: 0, taken: 0, available: 0, waiting: 0 })
+      yield* resize(sem, { permitsPerKey: () => -0, total: -0 })
+      assert.strictEqual((yield* stats(sem)).total, 0)
+      assert.strictEqual((yield* stats(sem, "a")).permits, 0)
+    })
+  )
+
   it.effect("to 0 pauses everybody", () =>
     Effect.gen(function* () {
       const sem = yield* make<string>({ permitsPerKey: 1 })

@@ -80,8 +80,9 @@ class SemaphoreModel implements Model<Ask> {
 const againstItsModel = (priorities: ReadonlyArray<number>) => (steps: typeof Steps.Type) => {
   const model = new SemaphoreModel(4)
   const sem = makeUnsafe({ permits: 4, priorityStep })
-  runProgram<Ask, SemaphoreModel>(steps, {
+  runProgram<Ask, SemaphoreModel, WeightedSemaphore.Stats>(steps, {
     model,
+    accounts: ({ permits, taken }) => [{ taken, capacity: permits }],
     subject: {
       take: ({ permits, priority }) => take(sem, permits, { priority }),
       takeIfAvailable: ({ permits, priority }) => takeIfAvailable(sem, permits, { priority }),

@@ -8,6 +8,8 @@ import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as TestClock from "effect/testing/TestClock"
 
+import * as AdaptiveLimit from "../src/AdaptiveLimit.ts"
+import * as AdaptiveLimiter from "../src/AdaptiveLimiter.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import { attach, type Event, subjects } from "../src/internal/observer.ts"
 import * as KeyedSemaphore from "../src/KeyedSemaphore.ts"
@@ -168,6 +170,35 @@ describe("what the seam shows", { concurrent: false }, () => {
           ["acquire", "wait", "abandon", "wait", "abandon"]
         )
         assert.lengthOf((yield* Bulkhead.stats(bulkhead)).holders!, 1)
+      })
+    )
+
+    it.effect("an adaptive limiter tells whose calls are in flight and whose wait", () =>
+      Effect.gen(function* () {
+        const events = yield* inspector
+        const limit = AdaptiveLimit.aimd({ initial: 1 })
+        const limiter = yield* AdaptiveLimiter.make({ limit, maxWaiting: 1, name: "api" })
+        const call = Effect.withSpan(AdaptiveLimiter.withPermit(limiter, Effect.sleep("1 second")), "call")
+        yield* start(call)
+        yield* start(call)
+        const { holders, waiters } = yield* AdaptiveLimiter.stats(limiter)
+        const spans = (parties: typeof holders) => parties?.map(({ span }) => span)
+        assert.deepStrictEqual([spans(holders), spans(waiters)], [["call"], ["call"]])
+        assert.deepStrictEqual(
+          events.map(({ type }) => type),
+          ["acquire", "wait"]
+        )
+        const [subject] = named("api")
+        assert.strictEqual(subject!.kind, "AdaptiveLimiter")
+        assert.deepStrictEqual(subject!.counts(), {
+          limit: 1,
+          inFlight: 1,
+          waiting: 1,
+          succeeded: 0,
+          dropped: 0,
+          ignored: 0,
+          rejected: 0
+        })
       })
     )
 

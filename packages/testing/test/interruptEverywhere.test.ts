@@ -170,6 +170,37 @@ describe("interruptEverywhere", () => {
     assert.strictEqual(preemption.report.runs, operation.report.runs)
   })
 
+  it("sweeps budgets that nobody uses up once, and misses nothing by it", async () => {
+    const seen = (budgets: ReadonlyArray<number>) => {
+      const ends = new Set<string>()
+      const scenario = () => {
+        let steps = 0
+        const step = Effect.sync(() => steps++)
+        const target = Effect.andThen(Effect.replicateEffect(step, 4, { discard: true }), Effect.yieldNow)
+        return Effect.succeed({ target: Effect.andThen(target, step), steps: () => steps })
+      }
+      const sweep = Explorer.interruptEverywhere(
+        scenario,
+        (exit, { steps }) => Effect.sync(() => ends.add(`${steps()} ${exit._tag}`)),
+        { budgets }
+      )
+      return Effect.map(sweep, ({ runs }) => ({ runs, ends: [...ends].toSorted((a, b) => a.localeCompare(b)) }))
+    }
+    const budgets = Array.from({ length: 62 }, (_, index) => index + 3)
+    const all = await run(seen(budgets))
+    const oneByOne = await run(Effect.forEach(budgets, (budget) => seen([budget])))
+    const ends = new Set(oneByOne.flatMap((one) => one.ends))
+    assert.deepStrictEqual(new Set(all.ends), ends)
+    // largest first: the first of them tells how many are alike
+    const largestFirst = await run(seen(budgets.toReversed()))
+    assert.deepStrictEqual(new Set(largestFirst.ends), ends)
+    assert.strictEqual(largestFirst.runs, all.runs)
+    const runsOf = (budget: number) => oneByOne[budgets.indexOf(budget)]!.runs
+    const calm = budgets.filter((budget) => runsOf(budget) === runsOf(64))
+    const total = oneByOne.reduce((sum, { runs }) => sum + runs, 0)
+    assert.isBelow(all.runs, total - (calm.length - 2) * runsOf(64) + 1)
+  })
+
   it("shows the calmest run of a failure, which the replay string shows again", async () => {
     const failure = await run(Effect.flip(sweep(true)))
     assert.match(failure.message, /^(operation|preemption|task) \d+, MaxOpsBeforeYield 64, resumed fibers at once$/m)

@@ -60,9 +60,10 @@ export const describe = (value: unknown): string => {
   return typeof value === "object" && value !== null ? toStringUnknown(value, 0) : String(value)
 }
 
-/** A duration in any of its forms. `NaN`, which `Duration` takes for zero, and what does not parse are caller bugs. */
+/** A duration in any of its forms. `NaN` in it, which `Duration` takes for zero, and what does not parse are caller bugs. */
 export const checkDuration = (operation: string, what: string, input: Duration.Input): Duration.Duration => {
-  const duration = Number.isNaN(input) ? Option.none() : Duration.fromInput(input)
+  const parts: ReadonlyArray<unknown> = typeof input === "object" && input !== null ? Object.values(input) : [input]
+  const duration = parts.some(Number.isNaN) ? Option.none() : Duration.fromInput(input)
   if (Option.isSome(duration)) return duration.value
   throw new RangeError(`${operation}: ${what} must be a duration such as "5 seconds", got ${describe(input)}`)
 }

@@ -36,7 +36,8 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
     if (typeof budget !== "function") checkCount(make, "permitsPerKey", budget, "or Infinity")
     checkCount(make, "total", total, "or Infinity")
     this.budget = budget
-    this.total = this.largestTotal = total
+    // -0 is 0
+    this.total = this.largestTotal = total + 0
   }
 
   protected counts() {
@@ -120,17 +121,20 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
 
   resize({ permitsPerKey, total }: { readonly permitsPerKey?: Budget<K>; readonly total?: number | undefined }): void {
     const label = this.label("resize")
-    if (total !== undefined) {
-      checkCount(label, "total", total, "or Infinity")
-      this.total = total
-      this.largestTotal = Math.max(this.largestTotal, total)
+    if (total !== undefined) checkCount(label, "total", total, "or Infinity")
+    if (permitsPerKey !== undefined && typeof permitsPerKey !== "function") {
+      checkCount(label, "permitsPerKey", permitsPerKey, "or Infinity")
     }
-    if (permitsPerKey !== undefined) {
-      if (typeof permitsPerKey !== "function") checkCount(label, "permitsPerKey", permitsPerKey, "or Infinity")
-      this.budget = permitsPerKey
-    }
-    for (const account of this.accounts.values()) {
-      if (permitsPerKey !== undefined) account.resize(this.budgetOf(account.key))
+    // all is asked before anything changes: a function of the caller's may throw
+    const budget = permitsPerKey ?? this.budget
+    const resized = this.accounts.values().map((account) => {
+      return { account, permits: permitsPerKey === undefined ? account.permits : this.budgetOf(account.key, budget) }
+    })
+    this.budget = budget
+    this.total = (total ?? this.total) + 0
+    this.largestTotal = Math.max(this.largestTotal, this.total)
+    for (const { account, permits } of resized) {
+      account.resize(permits)
       account.bringBack(this.limitOf(account))
       this.changed(account)
     }
@@ -174,11 +178,11 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
     return this.accounts.get(key)?.largest ?? this.budgetOf(key)
   }
 
-  private budgetOf(key: K): number {
-    if (typeof this.budget === "number") return this.budget
-    const permits = this.budget(key)
+  private budgetOf(key: K, budget = this.budget): number {
+    if (typeof budget === "number") return budget + 0
+    const permits = budget(key)
     checkCount(this.label("permitsPerKey"), `the budget of key ${describe(key)}`, permits, "or Infinity")
-    return permits
+    return permits + 0
   }
 
   private accountOf(key: K): Account<K> {

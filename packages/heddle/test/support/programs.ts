@@ -1,6 +1,8 @@
 /**
  * Random programs against a model: a program takes, gives back, interrupts and does what else its subject can, and after
- * every step the subject has to look like the model, which is small enough to be read.
+ * every step the subject has to look like the model, which is small enough to be read. Four things must hold whatever the
+ * model says: `taken` is the sum of holds; never more than the capacity but for debt; nobody waits who could be served;
+ * nobody is served out of turn.
  */
 import { assert } from "@effect/vitest"
 import * as Cause from "effect/Cause"
@@ -42,25 +44,38 @@ export interface Model<Ask> {
   stats(): unknown
 }
 
-interface Subject<Ask> {
+/** What is counted against one capacity. */
+interface Account<Ask> {
+  readonly taken: number
+  readonly capacity: number
+  /** Whether a hold counts here. Default: all do. */
+  readonly has?: (ask: Ask) => boolean
+}
+
+interface Subject<Ask, Stats> {
   readonly take: (ask: Ask) => Effect.Effect<void, { readonly _tag: string }>
   readonly takeIfAvailable: (ask: Ask) => Effect.Effect<boolean, { readonly _tag: string }>
   readonly release: (ask: Ask) => Effect.Effect<void>
-  readonly stats: Effect.Effect<unknown>
+  readonly stats: Effect.Effect<Stats>
 }
 
-interface Program<Ask, M extends Model<Ask>> {
+interface Program<Ask, M extends Model<Ask>, Stats> {
   readonly model: M
-  readonly subject: Subject<Ask>
+  readonly subject: Subject<Ask, Stats>
+  readonly accounts: (stats: Stats) => ReadonlyArray<Account<Ask>>
   readonly ask: (step: Step) => Ask
   /** Done to both. Chosen as often as each of: come (twice), take if available, give back, interrupt. */
   readonly others: ReadonlyArray<(step: Step) => Effect.Effect<void>>
   readonly clock?: ManualClock
 }
 
-export const runProgram = <Ask, M extends Model<Ask>>(
+export const runProgram = <
+  Ask extends { readonly permits: number },
+  M extends Model<Ask>,
+  Stats extends { readonly waiting: number }
+>(
   steps: ReadonlyArray<Step>,
-  { ask, clock = new ManualClock(), model, others, subject }: Program<Ask, M>
+  { accounts, ask, clock = new ManualClock(), model, others, subject }: Program<Ask, M, Stats>
 ): void => {
   const scheduler = new SteppingScheduler(2048)
   const run = <A, E>(effect: Effect.Effect<A, E>) => Effect.runFork(clock.provide(effect), { scheduler })
@@ -112,6 +127,20 @@ export const runProgram = <Ask, M extends Model<Ask>>(
     }
   }
 
+  let taken: ReadonlyArray<number> = []
+  const check = (stats: Stats): void => {
+    const seen = accounts(stats)
+    for (const [index, account] of seen.entries()) {
+      const { capacity, has = () => true } = account
+      const held = holds.filter((hold) => has(hold.ask)).reduce((sum, hold) => sum + hold.ask.permits, 0)
+      assert.strictEqual(account.taken, held, "taken is the sum of holds")
+      assert.isAtMost(account.taken, Math.max(capacity, taken[index] ?? 0), "never more than the capacity but for debt")
+    }
+    taken = seen.map((account) => account.taken)
+    assert.strictEqual(stats.waiting, model.waiting.length, "nobody waits who could be served, and nobody else does not")
+    assert.deepStrictEqual<unknown>(stats, model.stats())
+  }
+
   for (const step of steps) {
     const before = model.served.length
     perform(step)
@@ -119,13 +148,13 @@ export const runProgram = <Ask, M extends Model<Ask>>(
     holds.push(...model.served.slice(before))
     for (const { id } of model.waiting) waited.add(id)
     if (step.settles) scheduler.drain()
-    assert.deepStrictEqual(Effect.runSync(clock.provide(subject.stats)), model.stats())
+    check(Effect.runSync(clock.provide(subject.stats)))
   }
   scheduler.drain()
 
   const inOrder = (ids: ReadonlyArray<number>) => ids.filter((id) => waited.has(id))
   const served = model.served.map(({ id }) => id).filter((id) => !undone.has(id))
-  assert.deepStrictEqual(inOrder(resumed), inOrder(served), "in the order of the model")
+  assert.deepStrictEqual(inOrder(resumed), inOrder(served), "nobody is served out of turn")
   assert.sameMembers(resumed, served)
   for (const [id, fiber] of fibers)
     assert.strictEqual(failureOf(fiber.pollUnsafe()), model.refused.get(id), `caller ${id}`)
