@@ -66,6 +66,22 @@ describe("the bound", () => {
     })
   )
 
+  it.effect("DSEM-04: room for one more while one of two is held, and none when both are", () =>
+    Effect.gen(function* () {
+      const bulkhead = yield* make({ concurrency: 2, maxWaiting: 0 })
+      const seen: Array<readonly [taken: boolean, isFull: boolean]> = []
+      for (let held = 0; held <= 2; held++) {
+        const isFull = (yield* stats(bulkhead)).available === 0
+        seen.push([yield* takeIfAvailable(bulkhead, 1), isFull])
+      }
+      assert.deepStrictEqual(seen, [
+        [true, false],
+        [true, false],
+        [false, true]
+      ])
+    })
+  )
+
   it.effect("BH-04: the caller beyond the bound fails at once, with the facts, and its effect never runs", () =>
     Effect.gen(function* () {
       const bulkhead = yield* make({ concurrency: 1, maxWaiting: 2, name: "search" })
@@ -88,7 +104,7 @@ describe("the bound", () => {
     })
   )
 
-  it.effect("W3: with maxWaiting 0 nobody waits, ever", () =>
+  it.effect("W3, B6: with maxWaiting 0 nobody waits, ever", () =>
     Effect.gen(function* () {
       const bulkhead = yield* make({ concurrency: 1, maxWaiting: 0 })
       const first = yield* start(withPermit(bulkhead, Effect.never))
@@ -146,7 +162,7 @@ describe("the bound", () => {
     })
   )
 
-  it.effect("DSEM-02: an interrupted wait changes nothing", () =>
+  it.effect("DSEM-02, B3: an interrupted wait changes nothing, at once", () =>
     Effect.gen(function* () {
       const bulkhead = yield* make({ concurrency: 1, maxWaiting: 5, maxWait: "1 second" })
       yield* take(bulkhead, 1)
@@ -358,7 +374,7 @@ describe("maxWait", () => {
 })
 
 describe("close", () => {
-  it.effect("turns away those who wait and those who come; those who hold go on, and can give back", () =>
+  it.effect("S14: turns away those who wait and those who come; those who hold go on, and can give back", () =>
     Effect.gen(function* () {
       const bulkhead = yield* make({ concurrency: 1, maxWaiting: 5, maxWait: "1 second", name: "db" })
       const holder = yield* start(withPermit(bulkhead, Effect.as(Effect.sleep("1 minute"), "done")))

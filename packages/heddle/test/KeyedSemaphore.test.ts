@@ -379,6 +379,24 @@ describe("pause and resume", () => {
   )
 })
 
+describe("S25: what is undone before those served have resumed", () => {
+  it.effect("a pause right after a resume serves those who waited before it, and nobody who comes after", () =>
+    Effect.gen(function* () {
+      const sem = yield* make<string>({ permitsPerKey: 5 })
+      const log: Array<string> = []
+      yield* pause(sem, "a")
+      yield* holder(sem, "a", 1, log, "before")
+      yield* Effect.andThen(resume(sem, "a"), pause(sem, "a"))
+      yield* holder(sem, "a", 1, log, "after")
+      yield* settle
+      assert.deepStrictEqual(log, ["before"])
+      yield* resume(sem, "a")
+      yield* settle
+      assert.deepStrictEqual(log, ["before", "after"])
+    })
+  )
+})
+
 describe("resize", () => {
   it.effect("of the total: a shrink revokes nothing, a growth serves", () =>
     Effect.gen(function* () {
@@ -444,10 +462,14 @@ describe("resize", () => {
   it.effect("of -0 is of 0", () =>
     Effect.gen(function* () {
       const sem = yield* make<string>({ permitsPerKey: -0, total: -0 })
-      assert.deepStrictEqual(yield* stats(sem), { keys: 0, total: 0, taken: 0, available: 0, waiting: 0 })
-      yield* resize(sem, { permitsPerKey: () => -0, total: -0 })
-      assert.strictEqual((yield* stats(sem)).total, 0)
-      assert.strictEqual((yield* stats(sem, "a")).permits, 0)
+      for (const limits of [{ permitsPerKey: -0, total: -0 }, { permitsPerKey: () => -0 }]) {
+        const { total } = yield* stats(sem)
+        const { available, permits } = yield* stats(sem, "a")
+        for (const count of [available, permits, total]) assert.isTrue(Object.is(count, 0))
+        yield* resize(sem, limits)
+      }
+      assert.isTrue(Object.is((yield* stats(sem)).total, 0))
+      assert.isTrue(Object.is((yield* stats(sem, "a")).permits, 0))
     })
   )
 

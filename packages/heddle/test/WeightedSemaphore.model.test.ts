@@ -152,7 +152,7 @@ const lineOf = (sem: object): Array<object> => {
   return waiters
 }
 
-describe("cost", () => {
+describe("S20: cost", () => {
   it("an operation touches the same few waiters, whether 10 wait or 20,000", () => {
     const costs = [10, 1_000, 20_000].map((waiting) => {
       const scheduler = new SteppingScheduler(2048)

@@ -633,7 +633,7 @@ describe("resize", () => {
 describe("caller bugs die with the value and the rule", () => {
   const bad = [-1, 1.5, Number.NaN, -Infinity, 2 ** 53]
 
-  it("make", () => {
+  it("S7: make", () => {
     for (const permits of bad) {
       const message = deathMessage(Effect.runSyncExit(make({ permits })))
       assert.include(message, "WeightedSemaphore.make: permits must be a non-negative integer or Infinity")

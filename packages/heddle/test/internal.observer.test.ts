@@ -90,6 +90,19 @@ describe("what the seam shows", { concurrent: false }, () => {
       })
     )
 
+    it.effect("S13: a fiber that waits for what it holds itself is seen on both sides", () =>
+      Effect.gen(function* () {
+        yield* inspector
+        const sem = yield* make({ permits: 1, name: "nested" })
+        const fiber = yield* start(withPermits(sem, 1, withPermits(sem, 1, Effect.void)))
+        const { holders, waiters } = yield* stats(sem)
+        assert.deepStrictEqual(
+          [holders, waiters].map((parties) => parties?.map((party) => party.fiber)),
+          [[fiber.id], [fiber.id]]
+        )
+      })
+    )
+
     it.effect("every wait, acquisition, release and abandoned wait is an event, in order", () =>
       Effect.gen(function* () {
         const events = yield* inspector
