@@ -17,10 +17,11 @@ const sabotage = (...words: ReadonlyArray<string>) => {
 
 // one at a time: each waits for a process
 describe("pnpm sabotage", { concurrent: false }, () => {
-  it("WeightedSemaphore is broken in six ways, and each is caught", () => {
-    const { status, stdout } = sabotage("WeightedSemaphore")
-    const patches = globSync("packages/heddle/test/sabotage/WeightedSemaphore/*.patch", { cwd: root })
-    assert.isAtLeast(patches.length, 6)
+  it("the semaphores are broken in twelve ways, and each is caught", () => {
+    const modules = ["WeightedSemaphore", "Bulkhead", "KeyedSemaphore"]
+    const { status, stdout } = sabotage(...modules.map((module) => `/${module}/`))
+    const patches = globSync(`packages/heddle/test/sabotage/{${modules.join(",")}}/*.patch`, { cwd: root })
+    assert.isAtLeast(patches.length, 12)
     assert.lengthOf(stdout.match(/^ {2}caught by /gm) ?? [], patches.length, stdout)
     assert.strictEqual(status, 0)
   })

@@ -95,6 +95,6 @@ describe("KeyedSemaphore is linearizable", () => {
         }
       }
     },
-    { scenarios: 60, runs: 40 }
+    { scenarios: 400, runs: 10, perFiber: 4 }
   )
 })
