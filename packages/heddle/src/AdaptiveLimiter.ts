@@ -301,7 +301,13 @@ class Limiter extends BoundedPermits implements AdaptiveLimiter {
   }
 
   private hear(outcome: Outcome, rtt: number, inFlight: number, now: number): void {
-    checkThat(Object.hasOwn(this.outcomes, outcome), this.label("withPermit"), "what classify answers", outcome, anOutcome)
+    checkThat(
+      Object.hasOwn(this.outcomes, outcome),
+      this.label("withPermit"),
+      "what classify answers",
+      outcome,
+      anOutcome
+    )
     this.outcomes[outcome]++
     if (outcome === "ignored") return
     if (outcome === "success") this.latencies.add(rtt)

@@ -113,7 +113,10 @@ describe.each(Object.entries(limits))("%s, whatever the samples", (_, limit) => 
       let most = 0
       play(limit, program, (before, sample, after) => {
         most = Math.max(most, sample.inFlight)
-        holds(after.estimate <= before.estimate || after.estimate <= 2 * most, `${after.estimate} with ${most} in flight`)
+        holds(
+          after.estimate <= before.estimate || after.estimate <= 2 * most,
+          `${after.estimate} with ${most} in flight`
+        )
       })
     },
     options

@@ -378,10 +378,13 @@ describe("caller bugs", () => {
     })
   )
 
-  it.each([undefined, {}, { ...fixed(1), _tag: "fixed" }])("regression: a limit that nobody made dies (%j)", (limit) => {
-    const exit = Effect.runSyncExit(make({ limit: limit as AdaptiveLimit.AdaptiveLimit }))
-    assert.match(String(exit), /limit must be what aimd, vegas, gradient2 made/)
-  })
+  it.each([undefined, {}, { ...fixed(1), _tag: "fixed" }])(
+    "regression: a limit that nobody made dies (%j)",
+    (limit) => {
+      const exit = Effect.runSyncExit(make({ limit: limit as AdaptiveLimit.AdaptiveLimit }))
+      assert.match(String(exit), /limit must be what aimd, vegas, gradient2 made/)
+    }
+  )
 })
 
 describe("stats", () => {

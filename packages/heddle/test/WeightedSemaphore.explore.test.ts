@@ -34,7 +34,7 @@ const holders = Effect.gen(function* () {
   const twice = (permits: number) => Effect.andThen(hold(permits), hold(permits))
   yield* Effect.all([twice(1), twice(2), twice(3)], { concurrency: "unbounded" })
   const { permits, taken, waiting } = yield* stats(sem)
-  if (permits !== 3 || taken !== 0 || waiting !== 0) return yield* Effect.die(new Error("not all is back"))
+  if (permits !== 3 || taken !== 0 || waiting !== 0) throw new Error("not all is back")
 })
 
 /** A heavy waiter that is interrupted while others take, release and resize. */

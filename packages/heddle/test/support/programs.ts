@@ -137,7 +137,11 @@ export const runProgram = <
       assert.isAtMost(account.taken, Math.max(capacity, taken[index] ?? 0), "never more than the capacity but for debt")
     }
     taken = seen.map((account) => account.taken)
-    assert.strictEqual(stats.waiting, model.waiting.length, "nobody waits who could be served, and nobody else does not")
+    assert.strictEqual(
+      stats.waiting,
+      model.waiting.length,
+      "nobody waits who could be served, and nobody else does not"
+    )
     assert.deepStrictEqual<unknown>(stats, model.stats())
   }
 
