@@ -10,7 +10,7 @@
  *
  * @since 0.1.0
  */
-import { check, rules } from "./internal/check.ts"
+import { check, checkOneOf, rules } from "./internal/check.ts"
 import type { Mode } from "./internal/model.ts"
 import { parseReplay } from "./internal/replayString.ts"
 import type { Search } from "./internal/search.ts"
@@ -54,10 +54,18 @@ const none = () => undefined
  * @since 0.1.0
  * @category constructors
  */
-export const exhaustive = (options: { readonly preemptions?: number | undefined } = {}): Strategy => {
-  const { preemptions = Infinity } = options
+export const exhaustive = (
+  options: {
+    /** How often a fiber is stopped that could go on, at most. Default: no bound. */
+    readonly preemptions?: number | undefined
+    /** What comes first: the fewest preemptions, or the fewest deviations of any kind. Default: `preemptions`. */
+    readonly order?: "preemptions" | "deviations" | undefined
+  } = {}
+): Strategy => {
+  const { order = "preemptions", preemptions = Infinity } = options
   check("preemptions", preemptions, rules.countOrInfinity)
-  return { name: "exhaustive", search: (seed) => exhaustiveSearch(preemptions, seed), seeded: none }
+  checkOneOf("order", order, ["preemptions", "deviations"])
+  return { name: "exhaustive", search: (seed) => exhaustiveSearch(seed, { order, preemptions }), seeded: none }
 }
 
 /**
@@ -92,7 +100,7 @@ export const pct = (
  * @since 0.1.0
  * @category constructors
  */
-export const portfolio = (strategies: ReadonlyArray<Strategy> = [exhaustive(), random(), pct()]): Strategy => {
+export const portfolio = (strategies: ReadonlyArray<Strategy> = [exhaustive({ order: "deviations" }), random(), pct()]): Strategy => {
   check("the number of strategies", strategies.length, rules.positive)
   return {
     name: "portfolio",

@@ -5,7 +5,7 @@ import * as Random from "effect/Random"
 import * as Explorer from "../src/Explorer.ts"
 import { DistinctSchedules, mostDistinct } from "../src/internal/distinct.ts"
 import { RandomStream } from "../src/internal/seeded.ts"
-import { exhaustiveSearch } from "../src/internal/strategies/exhaustive.ts"
+import { exhaustiveSearch, type Order } from "../src/internal/strategies/exhaustive.ts"
 import * as Strategy from "../src/Strategy.ts"
 import { lines, run } from "./support.ts"
 
@@ -28,8 +28,8 @@ describe("what is kept of the runs is bounded", () => {
   })
 
   it("an exhaustive search keeps so many runs to continue, and does not claim to be complete then", () => {
-    const all = (most: number | undefined) => {
-      const search = exhaustiveSearch(Infinity, 0, most)
+    const all = (order: Order, most: number) => {
+      const search = exhaustiveSearch(0, { order, most })
       const schedules = new Set<string>()
       let runs = 0
       while (search.next() !== undefined) {
@@ -45,8 +45,10 @@ describe("what is kept of the runs is bounded", () => {
       assert.strictEqual(schedules.size, runs)
       return { runs, complete: search.complete?.() }
     }
-    assert.deepStrictEqual(all(undefined), { runs: 64, complete: true })
-    assert.deepStrictEqual(all(3), { runs: 16, complete: false })
+    for (const order of ["preemptions", "deviations"] as const) {
+      assert.deepStrictEqual(all(order, 100), { runs: 64, complete: true })
+      assert.deepStrictEqual(all(order, 3), { runs: 16, complete: false })
+    }
   })
 })
 

@@ -50,6 +50,10 @@ describe("a mistake dies with the value and the rule", () => {
         "preemptions must be a non-negative integer or Infinity, got -1"
       ],
       [() => Strategy.exhaustive({ preemptions: NaN }), "got NaN"],
+      [
+        () => Strategy.exhaustive({ order: "runs" as "deviations" }),
+        'order must be one of "preemptions", "deviations", got "runs"'
+      ],
       [() => Strategy.pct({ depth: 0 }), "depth must be a positive integer, got 0"],
       [() => Strategy.pct({ depth: 1.5 }), "got 1.5"],
       [() => Strategy.pct({ seed: -1 }), "seed must be an integer from 0 to 4294967295, got -1"],

@@ -53,7 +53,7 @@ export const outcomes = <A, E, R>(
     Effect.gen(function* () {
       const { budget, mode, runner, seed, strategy } = session(make, context, options, {
         runs: 20_000,
-        strategy: exhaustive()
+        strategy: exhaustive({ order: "deviations" })
       })
       const render = options.render ?? renderExit
       const look = Effect.fnUntraced(function* () {

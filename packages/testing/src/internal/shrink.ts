@@ -88,7 +88,7 @@ export const shrink = Effect.fnUntraced(function* (runner: Runner, found: Found,
     const { length } = best
     const isTooFar = (schedule: Schedule) => schedule.length >= length
     const anew = new Allowance(Math.floor(runs / 3))
-    const smaller = yield* first(runner, mode, exhaustiveSearch(Infinity, seed), anew, key, isTooFar)
+    const smaller = yield* first(runner, mode, exhaustiveSearch(seed), anew, key, isTooFar)
     best = smaller?.schedule ?? best
   }
 
@@ -113,7 +113,7 @@ export const weakest = Effect.fnUntraced(function* (
   runs: number
 ) {
   for (const mode of modes) {
-    for (const search of [exhaustiveSearch(2, seed), randomSearch(seed), pctSearch(3, seed)]) {
+    for (const search of [exhaustiveSearch(seed, { preemptions: 2 }), randomSearch(seed), pctSearch(3, seed)]) {
       const found = yield* first(runner, mode, search, new Allowance(runs), key)
       if (found !== undefined) return found
     }

@@ -101,7 +101,7 @@ const explore = (program: Effect.Effect<unknown, unknown>, { options }: Exhibit,
   run(Explorer.explore(program, { ...options, outside: 0, ...more }))
 
 const traceOf = async (exhibit: Exhibit) => {
-  const { failure } = await explore(exhibit.broken, exhibit, { strategy: twoPreemptions })
+  const { failure } = await explore(exhibit.broken, exhibit, { strategy: Strategy.exhaustive({ order: "deviations" }) })
   return failure?.trace
 }
 
