@@ -1,3 +1,5 @@
+// explorations one after the other, each with the machine to itself
+/* oxlint-disable eslint/no-await-in-loop */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -279,7 +281,7 @@ The longest order that fits: increment(). After it:
       operations: { push: { run: () => Effect.void, respond: (state) => [void state.pushed.push(1), state] } }
     })
     const { message } = await run(Effect.flip(impure))
-    assert.include(message, "the model changed the state it was given")
+    assert.include(message, "the model changed the state or the input it was given")
   })
 
   it("what makes no sense is refused by name", async () => {
@@ -301,6 +303,128 @@ The longest order that fits: increment(). After it:
       operations: { break: { run: () => Effect.die(new Error("broken")), respond: (n) => [undefined, n] } }
     })
     const { message } = await run(Effect.flip(dies))
-    assert.include(message, "failed: Error: broken")
+    assert.include(message, "failed: Error: break() of root.1 failed with Error: broken")
+  })
+})
+
+describe("what a caller can get wrong is told plainly", () => {
+  const look = { look: { run: () => Effect.void, respond: (n: number) => [undefined, n] as const } }
+  const spec = { make: Effect.void as Effect.Effect<unknown, unknown>, model: 0, operations: look }
+  const messageOf = async (effect: Effect.Effect<unknown, Explorer.LinearizabilityFailure>) =>
+    (await run(Effect.flip(effect))).message.split("\n")[0]
+  const defectOf = async (effect: Effect.Effect<unknown, unknown>) => String(await Effect.runPromiseExit(effect))
+
+  it("which of the caller's effects failed", async () => {
+    const make = Effect.fail(new Error("no connection"))
+    assert.strictEqual(
+      await messageOf(Explorer.linearizable({ ...spec, make })),
+      "failed: Error: make failed with Error: no connection"
+    )
+    const refuse = { refuse: { ...look.look, input: Schema.Literal(7), run: () => Effect.fail("typed") } }
+    assert.strictEqual(
+      await messageOf(Explorer.linearizable({ ...spec, operations: refuse })),
+      "failed: Error: refuse(7) of root.1 failed with Error: typed"
+    )
+  })
+
+  it("an operation that dies as it is interrupted", async () => {
+    const operations = {
+      wait: {
+        run: () => Effect.onInterrupt(Effect.never, () => Effect.die(new Error("could not clean up"))),
+        respond: (): undefined => undefined
+      }
+    }
+    assert.strictEqual(
+      await messageOf(Explorer.linearizable({ ...spec, operations })),
+      "failed: Error: wait() of root.1 failed with Error: could not clean up"
+    )
+  })
+
+  it("a model that throws", async () => {
+    const operations = {
+      look: {
+        run: () => Effect.void,
+        respond: (): undefined => {
+          throw new Error("not a state")
+        }
+      }
+    }
+    assert.strictEqual(
+      await messageOf(Explorer.linearizable({ ...spec, operations })),
+      "failed: Error: the model threw Error: not a state"
+    )
+  })
+
+  it("inputs that cannot be generated, or next to never", async () => {
+    const withInput = (input: Schema.Codec<any, any>) =>
+      Explorer.linearizable({ ...spec, operations: { look: { ...look.look, input }, other: look.look } })
+    class Token {}
+    assert.include(
+      await defectOf(withInput(Schema.instanceOf(Token))),
+      'the input of operation "look" must be a schema that values can be generated from'
+    )
+    const never = Schema.String.check(Schema.makeFilter((text) => text === "open sesame"))
+    assert.include(await defectOf(withInput(never)), "no scenario has look: the schemas refuse nearly all")
+    const only = { look: { ...look.look, input: never } }
+    const options = { scenarios: 30 }
+    assert.include(
+      await defectOf(Explorer.linearizable({ ...spec, operations: only }, options)),
+      "no scenario has look: the schemas refuse nearly all"
+    )
+  })
+
+  it("a program that is not the same each time", async () => {
+    let calls = 0
+    const run = () => Effect.suspend(() => (++calls === 300 ? Effect.die(new Error("now")) : Effect.void))
+    const operations = { look: { ...look.look, run } }
+    assert.include(await defectOf(Explorer.linearizable({ ...spec, operations })), "such as Date.now, Math.random")
+  })
+
+  it("a replay string of another test", async () => {
+    const tokens = ["[1]", "{}", "null", '"a"', '[1,"0.0",3,10,[99,5],"ReturnedFalse"]', "[9,9,9,9,9,9]"]
+    for (const replay of [...tokens.map((token) => `${token} op:0:`), '[1,"0.0",3,1,[],"ReturnedFalse"] op:0:zz.1']) {
+      assert.include(
+        await defectOf(Explorer.linearizable(spec, { replay })),
+        "replay must be of this test as it is now, got"
+      )
+    }
+  })
+})
+
+describe("an input is its own in every run", () => {
+  const Batch = Schema.Array(Schema.Int).check(Schema.isMinLength(1))
+  const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, n) => total + n, 0)
+  const adding = (respond: (total: number, numbers: ReadonlyArray<number>) => number) =>
+    Explorer.linearizable(
+      {
+        make: Ref.make(0),
+        model: 0,
+        operations: {
+          add: {
+            input: Batch,
+            // takes them out of the array that it was given
+            run: (total, numbers) =>
+              Ref.updateAndGet(total, (n) => n + sum((numbers as Array<number>).splice(0, numbers.length))),
+            respond: (total, numbers) => {
+              const after = respond(total, numbers)
+              return [after, after]
+            },
+            interrupted: "either"
+          }
+        }
+      },
+      { scenarios: 20, runs: 20 }
+    )
+
+  it("an operation may change it: the next run and the model have what was generated", async () => {
+    const { histories } = await run(adding((total, numbers) => total + sum(numbers)))
+    assert.isAbove(histories, 20)
+  })
+
+  it("a model that changes it is told so", async () => {
+    const { message } = await run(
+      Effect.flip(adding((total, numbers) => total + sum((numbers as Array<number>).splice(0, numbers.length))))
+    )
+    assert.include(message, "the model changed the state or the input it was given")
   })
 })

@@ -1,5 +1,6 @@
 /** Comparison of concurrent histories with a sequential model. */
 import * as Arbitrary from "effect/Arbitrary"
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -13,17 +14,18 @@ import { portfolio, type Strategy } from "../Strategy.ts"
 import { check, checkOneOf, mistake, rules } from "./check.ts"
 import { diagnose } from "./diagnose.ts"
 import { CurrentEngine } from "./engine.ts"
+import { copyOf } from "./linearizability/copy.ts"
 import { type Call, History } from "./linearizability/history.ts"
 import type { Operation, Operations } from "./linearizability/model.ts"
-import { describeHistory, describeScenario, describeUnexplained, nameOf } from "./linearizability/report.ts"
-import { type Cell, type Scenario, scenarios } from "./linearizability/scenario.ts"
+import { describeHistory, describeScenario, describeUnexplained, fiberName, nameOf } from "./linearizability/report.ts"
+import { type Cell, Coverage, type Scenario, scenarios } from "./linearizability/scenario.ts"
 import { explain, type Unexplained } from "./linearizability/search.ts"
 import { type Mode, modes } from "./model.ts"
 import { parseReplay, type Replay } from "./replayString.ts"
 import { Runner, type RunResult } from "./runner.ts"
 import type { Search } from "./search.ts"
 import { replaySearch } from "./strategies/replay.ts"
-import type { Verdict } from "./verdict.ts"
+import { reasonOf, type Verdict } from "./verdict.ts"
 
 /**
  * @since 0.1.0
@@ -162,6 +164,7 @@ export const linearizable = <System, State, Inputs, R = never>(
     const scenario = scenarios({ operations, fibers, perFiber, interruption })
     const explained = new Set<string>()
     const untouched = format(spec.model)
+    const coverage = new Coverage(Object.keys(operations))
     let current: Scenario = []
     let last: Ran | undefined
     const lastUnexplained = () => last
@@ -169,15 +172,17 @@ export const linearizable = <System, State, Inputs, R = never>(
 
     const program = Effect.gen(function* () {
       const scenario = current
-      const system = yield* spec.make
+      const system = yield* Effect.catchCause(spec.make, failing("make"))
       const engine = yield* currentEngine
       const fibers: Array<Fiber.Fiber<void, unknown>> = []
+      const doing: Array<string> = []
       const history = new History((fiber) => engine.slices.isSuspended(fibers[fiber]!))
 
       const step = (fiber: number, cell: Cell): Effect.Effect<unknown, unknown, R> => {
         return Effect.withFiber((self) => {
           // who went on because another was interrupted in the end
           if (history.closed) return Effect.void
+          doing[fiber] = nameOf(cell)
           engine.reachStep(self, nameOf(cell))
           if (cell._tag === "Interrupt") {
             const other = fibers[cell.fiber]
@@ -186,8 +191,8 @@ export const linearizable = <System, State, Inputs, R = never>(
           // the finalizer stands around the call: what has begun ends
           let call: Call | undefined
           const begin = Effect.suspend(() => {
-            call = history.call(fiber, cell.name, cell.input)
-            return operations[cell.name]!.run(system, cell.input)
+            call = history.call(fiber, cell.name, copyOf(cell.input))
+            return operations[cell.name]!.run(system, copyOf(cell.input))
           })
           return Effect.onExitPrimitive(begin, (exit) => {
             if (call !== undefined) history.end(call, exit)
@@ -200,14 +205,22 @@ export const linearizable = <System, State, Inputs, R = never>(
       }
       yield* untilAtRest
       history.close()
-      for (const fiber of fibers) {
+      for (const [index, fiber] of fibers.entries()) {
         const exit = fiber.pollUnsafe() ?? (yield* Effect.as(Fiber.interrupt(fiber), Exit.void))
-        if (Exit.isFailure(exit) && !Exit.hasInterrupts(exit)) return yield* exit
+        // also where an interruption came in between
+        if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
+          return yield* failing(`${doing[index]} of ${fiberName(index)}`)(exit.cause)
+        }
       }
       const key = describeHistory(history.calls)
       if (explained.has(key)) return undefined
-      const unexplained = explain(operations, spec.model, history.calls)
-      if (format(spec.model) !== untouched) return yield* Effect.die(new Error(impureMessage))
+      const unexplained = yield* Effect.try({
+        try: () => explain(operations, spec.model, history.calls),
+        catch: (cause) => new Error(`the model threw ${String(cause)}`, { cause })
+      })
+      if (format(spec.model) !== untouched || describeHistory(history.calls) !== key) {
+        return yield* Effect.die(new Error(impureMessage))
+      }
       if (unexplained !== undefined) {
         last = { history, unexplained }
         return yield* Effect.die(new Error(unexplainedMessage))
@@ -225,19 +238,20 @@ export const linearizable = <System, State, Inputs, R = never>(
     })
 
     /** The first run of a scenario that goes wrong. */
-    const failing = Effect.fnUntraced(function* (scenario: Scenario, search: () => Search, mode: Mode) {
+    const look = Effect.fnUntraced(function* (scenario: Scenario, search: () => Search, mode: Mode) {
       current = scenario
       let failed: FailedRun | undefined
-      const look = Effect.suspend(() => {
+      coverage.add(scenario)
+      const run = Effect.suspend(() => {
         failed = undefined
         return runner.explore(mode, search(), { runs: perScenario, millis: Infinity }, (result) => {
           if (result.verdict !== undefined) failed = { ...result, verdict: result.verdict, mode }
           return failed !== undefined
         })
       })
-      runs += (yield* look).runs
+      runs += (yield* run).runs
       // time may have passed before a promise could answer: once that is known, it waits
-      if (failed !== undefined && !(yield* runner.holds(mode, failed))) runs += (yield* look).runs
+      if (failed !== undefined && !(yield* runner.holds(mode, failed))) runs += (yield* run).runs
       return failed
     })
 
@@ -263,17 +277,25 @@ export const linearizable = <System, State, Inputs, R = never>(
     const generate = (
       batch: Arbitrary.CheckOptions,
       property: (scenario: Scenario) => boolean | Effect.Effect<boolean>
-    ) => Arbitrary.checkEffect(scenario, property, { maxShrinks: 500, ...batch })
+    ) => Arbitrary.checkEffect(scenario, property, { maxShrinks: 500, concurrency: 1, ...batch })
 
     if (options.replay !== undefined) {
       const { replay, token } = parse(options.replay)
       return Effect.gen(function* () {
-        // whatever it is, it is the scenario that failed
-        const found = yield* generate({ replay: token }, () => false)
-        if (found._tag !== "Falsified")
-          return yield* Effect.die(new Error(`no scenario has this replay string: ${token}`))
-        const failed = yield* failing(found.shrunkInput, () => replaySearch(replay.schedule, replay.seed), replay.mode)
+        // whatever it is, it is the scenario that failed; a token that is none may throw
+        const found = yield* Effect.catchDefect(
+          generate({ replay: token }, () => false),
+          () => Effect.undefined
+        )
+        if (found?._tag !== "Falsified") return mistake("replay", "of this test as it is now", options.replay)
+        let search: Search | undefined
+        const failed = yield* look(
+          found.shrunkInput,
+          () => (search = replaySearch(replay.schedule, replay.seed)),
+          replay.mode
+        )
         if (failed !== undefined) return yield* fail(found.shrunkInput, token, failed, false)
+        if (search?.exhausted?.() !== true) return mistake("replay", "of this test as it is now", options.replay)
         return { scenarios: 1, runs, histories: explained.size }
       })
     }
@@ -286,25 +308,39 @@ export const linearizable = <System, State, Inputs, R = never>(
         const batch = { runs: Math.min(count - done, batchSize), seed: `${seed}.${done / batchSize}` }
         const found = yield* generate(batch, (scenario) => {
           if (isLate()) return true
-          return Effect.map(failing(scenario, search, mode), (failed) => failed === undefined)
+          return Effect.map(look(scenario, search, mode), (failed) => failed === undefined)
         })
         if (found._tag === "Falsified") {
           const { replay, shrunkInput } = found
-          const failed = yield* failing(shrunkInput, search, mode)
+          const failed = yield* look(shrunkInput, search, mode)
           if (failed === undefined)
             return yield* Effect.die(new Error(`${notReproducible}\n${describeScenario(shrunkInput)}`))
           return yield* fail(shrunkInput, replay, failed, true)
         }
-        if (found._tag === "Exhausted") return yield* Effect.die(new Error("the schemas generate next to nothing"))
         done += batch.runs
+        const missing = coverage.missing(done)
+        if (found._tag === "Exhausted" || missing.length > 0) return yield* Effect.die(new Error(refused(missing)))
       }
       return { scenarios: done, runs, histories: explained.size }
     })
   })
 
-const notReproducible = "a scenario failed, and then it did not: something decides that the explorer does not own"
+const notReproducible =
+  "a scenario failed, and then it did not: something decides that the explorer does not own, such as Date.now, " +
+  "Math.random, or what was made outside of make"
 
-const impureMessage = "the model changed the state it was given, instead of returning another"
+/** A check that compares nothing would pass. */
+const refused = (missing: ReadonlyArray<string>): string =>
+  `no scenario has ${missing.length === 0 ? "any operation" : missing.join(", ")}: ` +
+  "the schemas refuse nearly all that is generated for them as input"
+
+const impureMessage = "the model changed the state or the input it was given, instead of returning another state"
+
+/** Which of the caller's effects it was. */
+const failing =
+  (what: string) =>
+  (cause: Cause.Cause<unknown>): Effect.Effect<never> =>
+    Effect.die(new Error(`${what} failed with ${reasonOf(cause)}`, { cause }))
 
 /** Scenarios grow over a batch, from a few short ones to the full size. */
 const batchSize = 50

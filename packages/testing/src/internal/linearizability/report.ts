@@ -9,7 +9,7 @@ const callName = (operation: string, input: unknown): string =>
   `${operation}(${input === undefined ? "" : format(input)})`
 
 /** As in the trace. */
-const fiberName = (fiber: number): string => `root.${fiber + 1}`
+export const fiberName = (fiber: number): string => `root.${fiber + 1}`
 
 export const nameOf = (cell: Cell): string =>
   cell._tag === "Operation" ? callName(cell.name, cell.input) : `interrupt ${fiberName(cell.fiber)}`

@@ -3,6 +3,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import { pipe } from "effect/Function"
 import * as Schema from "effect/Schema"
 
+import { mistake } from "../check.ts"
 import type { Operations } from "./model.ts"
 
 /** One operation with its argument; or the interruption of another fiber, which then does nothing more. */
@@ -19,13 +20,37 @@ export interface Shape {
   readonly interruption: boolean
 }
 
+/** Which operations the scenarios so far have had. */
+export class Coverage {
+  private readonly uncalled: Set<string>
+  private readonly kinds: number
+  private calls = 0
+
+  constructor(names: ReadonlyArray<string>) {
+    this.uncalled = new Set(names)
+    this.kinds = names.length
+  }
+  add(scenario: Scenario): void {
+    for (const cell of scenario.flat()) {
+      if (cell._tag !== "Operation") continue
+      this.calls++
+      this.uncalled.delete(cell.name)
+    }
+  }
+  /** Those that cannot be missing by chance: it would be one of e^20, or all 25 scenarios are empty. */
+  missing(scenarios: number): ReadonlyArray<string> {
+    const isCertain = this.calls >= 20 * this.kinds || (this.calls === 0 && scenarios >= 25)
+    return isCertain ? [...this.uncalled] : []
+  }
+}
+
 const below = (bound: number): Arbitrary.Arbitrary<number> =>
   Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: bound - 1 })))
 
 export const scenarios = ({ fibers, interruption, operations, perFiber }: Shape): Arbitrary.Arbitrary<Scenario> => {
   const kinds = Object.entries(operations).map(([name, { input }]) =>
     pipe(
-      input === undefined ? Arbitrary.Constant<unknown>(undefined) : Arbitrary.schema(input),
+      input === undefined ? Arbitrary.Constant<unknown>(undefined) : generated(name, input),
       Arbitrary.map((input): Cell => ({ _tag: "Operation", name, input }))
     )
   )
@@ -44,6 +69,14 @@ export const scenarios = ({ fibers, interruption, operations, perFiber }: Shape)
     )
   }
   return pipe(Arbitrary.all(Array.from({ length: fibers }, (_, fiber) => column(fiber))), Arbitrary.map(compact))
+}
+
+const generated = (name: string, input: Schema.Codec<any, any>): Arbitrary.Arbitrary<unknown> => {
+  try {
+    return Arbitrary.schema(input)
+  } catch (error) {
+    return mistake(`the input of operation "${name}"`, "a schema that values can be generated from", error)
+  }
 }
 
 /** Without the fibers that have nothing to do. */
