@@ -19,8 +19,7 @@ import type * as Scope from "effect/Scope"
 import type { TestContext } from "vitest"
 
 import * as Explorer from "./Explorer.ts"
-import { budgetOf, depthOf, type Explored, isDeep, seedFor, strategyFor } from "./internal/depth.ts"
-import * as Strategy from "./Strategy.ts"
+import { depthOf, type Explored, explorePlan, isDeep, linearizablePlan } from "./internal/depth.ts"
 
 export * from "@effect/vitest"
 
@@ -104,19 +103,10 @@ const exploreWith =
   (register: Register): Explore =>
   (name, effect, { timeout, ...options } = {}) =>
     test(register, name, timeout, (tell) => {
+      const plan = explorePlan(depth, options)
+      if (plan === undefined) return Effect.sync(() => tell(nothing))
       const make = () => Effect.scoped(Effect.suspend(() => (typeof effect === "function" ? effect() : effect)))
-      const strategy = planned(options)
-      if (strategy === undefined) return Effect.sync(() => tell(nothing))
-      const budget = budgetOf(depth, { runs: options.runs ?? 200, millis: options.millis ?? 300 })
-      const seed = seedFor(depth, options.seed)
-      const explored = Explorer.explore(make, {
-        ...options,
-        ...budget,
-        seed,
-        strategy,
-        shrink: depth.replay === undefined && options.shrink !== false
-      })
-      return Effect.flatMap(explored, (report) => {
+      return Effect.flatMap(Explorer.explore(make, plan), (report) => {
         const { distinctSchedules: schedules, failure, runs } = report
         tell({ ...nothing, runs, schedules, replay: failure?.replay })
         if (failure !== undefined) return Effect.fail(new Explorer.ExplorationFailure({ report }))
@@ -128,30 +118,13 @@ const exploreWith =
 const notOfThisTest =
   "EXPLORE_REPLAY is not a schedule of this test as it is now; name the test that it belongs to with -t"
 
-/** The schedule that the environment asks for, or the part of the strategy that is this process's. */
-const planned = ({ strategy }: { readonly strategy?: Strategy.Strategy | undefined }) =>
-  depth.replay === undefined ? strategyFor(depth, strategy ?? Strategy.portfolio()) : Strategy.replay(depth.replay)
-
 const linearizableWith =
   (register: Register): Linearizable =>
   (name, spec, { timeout, ...options } = {}) =>
     test(register, name, timeout, (tell): Effect.Effect<unknown, Error> => {
-      const strategy = strategyFor(depth, options.strategy ?? Strategy.portfolio())
-      if (strategy === undefined) return Effect.sync(() => tell(nothing))
-      const own = { runs: options.runs ?? 30, scenarios: options.scenarios ?? 30, millis: options.millis ?? 1000 }
-      const { runs, millis } = budgetOf(depth, { ...own, runs: own.runs * own.scenarios })
-      // as many schedules of a scenario as scenarios
-      const side = isDeep(depth) ? Math.ceil(Math.sqrt(Math.min(runs, 1_000_000))) : own.runs
-      const checked = Explorer.linearizable(spec, {
-        ...options,
-        runs: side,
-        scenarios: Math.ceil(runs / side),
-        millis,
-        seed: seedFor(depth, options.seed),
-        strategy,
-        replay: depth.replay ?? options.replay
-      })
-      return checked.pipe(
+      const plan = linearizablePlan(depth, options)
+      if (plan === undefined) return Effect.sync(() => tell(nothing))
+      return Explorer.linearizable(spec, plan).pipe(
         Effect.tap(({ histories: schedules, runs }) => Effect.sync(() => tell({ ...nothing, runs, schedules }))),
         Effect.tapError(({ replay, runs }) => Effect.sync(() => tell({ ...nothing, runs, replay })))
       )

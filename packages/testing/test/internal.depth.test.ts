@@ -1,6 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 
-import { budgetOf, depthOf, isDeep, seedFor, strategyFor } from "../src/internal/depth.ts"
+import type * as Explorer from "../src/Explorer.ts"
+import {
+  budgetOf,
+  depthOf,
+  explorePlan,
+  isDeep,
+  linearizablePlan,
+  seedFor,
+  strategyFor
+} from "../src/internal/depth.ts"
 import * as Strategy from "../src/Strategy.ts"
 
 const own = { runs: 200, millis: 300 }
@@ -39,6 +48,35 @@ describe("how deep a test explores", () => {
     assert.strictEqual(strategyFor(second, Strategy.random())?.name, "random")
     assert.isUndefined(strategyFor(second, Strategy.random({ seed: 5 })))
     assert.isUndefined(strategyFor(second, Strategy.pct({ seed: 5 })))
+  })
+
+  it("it.explore: the test's options, its budget by default, and what the environment says instead", () => {
+    const plan = (environment: Record<string, string>, options: Explorer.Options = {}) =>
+      explorePlan(depthOf(environment), options)
+    assert.deepInclude(plan({}), { runs: 200, millis: 300, seed: 0, shrink: true })
+    const options = { runs: 7, millis: 9, seed: 3, shrink: false, mode: "op3", maxSteps: 50 } as const
+    assert.deepInclude(plan({}, options), options)
+    const deep = { EXPLORE_RUNS: "500", EXPLORE_SEED: "8" }
+    assert.deepInclude(plan(deep, { mode: "op3" }), { runs: 500, millis: Infinity, seed: 8, mode: "op3" })
+    assert.deepInclude(plan({ EXPLORE_MILLIS: "70" }, options), { runs: Infinity, millis: 70, seed: 3 })
+    const replayed = plan({ EXPLORE_REPLAY: "op3:5:1.1" }, { strategy: Strategy.exhaustive() })
+    assert.deepInclude(replayed, { shrink: false })
+    assert.deepInclude(replayed?.strategy, { name: "replay", mode: "op3" })
+    assert.isUndefined(plan({ EXPLORE_SHARD: "1/2" }, { strategy: Strategy.exhaustive() }))
+  })
+
+  it("it.linearizable: likewise, with as many scenarios as schedules of each where it is deep", () => {
+    const plan = (environment: Record<string, string>, options: Explorer.LinearizableOptions = {}) =>
+      linearizablePlan(depthOf(environment), options)
+    assert.deepInclude(plan({}), { runs: 30, scenarios: 30, millis: 1000, seed: 0, replay: undefined })
+    const options = { runs: 7, scenarios: 4, millis: 9, seed: 3, replay: "own", fibers: 2, mode: "op3" } as const
+    assert.deepInclude(plan({}, options), options)
+    const deep = { EXPLORE_RUNS: "10000", EXPLORE_SEED: "8" }
+    assert.deepInclude(plan(deep, { fibers: 2 }), { runs: 100, scenarios: 100, millis: Infinity, seed: 8, fibers: 2 })
+    const timed = plan({ EXPLORE_MILLIS: "70" }, options)
+    assert.deepInclude(timed, { runs: 1000, scenarios: Infinity, millis: 70, seed: 3 })
+    assert.deepInclude(plan({ EXPLORE_REPLAY: "[] op:0:" }, options), { replay: "[] op:0:" })
+    assert.isUndefined(plan({ EXPLORE_SHARD: "1/2" }, { strategy: Strategy.exhaustive() }))
   })
 
   it("odd values are refused by name", () => {

@@ -41,6 +41,24 @@ describe("shrinking", () => {
     }
   })
 
+  it("leaves the lowest alternatives that do", async () => {
+    const program = Effect.gen(function* () {
+      const [one, other] = [yield* Explorer.choose(9), yield* Explorer.choose(9)]
+      if (one >= 3 && other >= 2) return yield* Effect.die(new Error("too high"))
+    })
+    for (let seed = 0; seed < 4; seed++) {
+      const { failure } = await run(Explorer.explore(program, { strategy: Strategy.random(), mode: "stock", seed }))
+      assert.strictEqual(failure?.replay.split(":")[2], "0.3,1.2")
+    }
+  })
+
+  it("does not look for fewer deviations or a weaker mode where it is told not to", async () => {
+    const explore = (shrink: boolean) => run(Explorer.explore(lostUpdate, { strategy: Strategy.random(), shrink }))
+    const [small, found] = [(await explore(true)).failure!, (await explore(false)).failure!]
+    assert.deepInclude(small, { found: found.found, mode: "op", weakestMode: "op3" })
+    assert.deepInclude(found, { replay: found.found, mode: "op", weakestMode: "op", weakestReplay: found.found })
+  })
+
   it("spends its runs and no more, on a failure that cannot be shrunk", async () => {
     let runs = 0
     // each of the runs fails in its own way
@@ -52,6 +70,34 @@ describe("shrinking", () => {
     assert.isAbove(failure!.deviations, 1)
     // 3000 to shrink, 3 x 300 in each of three weaker modes, a third of 3000 to shrink what was found there
     assert.isAtMost(runs, failure!.run + 3000 + 2700 + 1000 + 5)
+  })
+
+  it("looks for a weaker mode also at random and by priorities", async () => {
+    const ones = Effect.gen(function* () {
+      let ones = 0
+      for (let index = 0; index < 24; index++) ones += yield* Explorer.choose(2)
+      if (ones >= 10) return yield* Effect.die(new Error("many ones"))
+    })
+    /** One fiber has its turn fifteen times before the other begins. */
+    const quick = Effect.gen(function* () {
+      let turns = 0
+      const racer = Effect.replicateEffect(
+        Effect.andThen(
+          Effect.sync(() => turns++),
+          Effect.yieldNow
+        ),
+        15
+      )
+      const other = Effect.suspend(() => (turns === 15 ? Effect.die(new Error("far behind")) : Effect.void))
+      yield* Effect.all([racer, Effect.andThen(Effect.yieldNow, other)], { concurrency: "unbounded" })
+    })
+    for (const [program, strategy] of [
+      [ones, Strategy.random()],
+      [quick, Strategy.pct()]
+    ] as const) {
+      const { failure } = await run(Explorer.explore(program, { strategy }))
+      assert.deepInclude(failure, { mode: "op", weakestMode: "stock" })
+    }
   })
 
   it("finds the same on a slow machine", async () => {

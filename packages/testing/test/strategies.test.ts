@@ -160,6 +160,16 @@ describe("random, pct and portfolio", () => {
     assert.strictEqual(turns.join(""), "abcacaccc")
   })
 
+  it("the portfolio has the probability of its member that has one", async () => {
+    const probability = async (strategy: Strategy.Strategy, runs: number) =>
+      (await run(Explorer.explore(lines(1, 1), { strategy, runs }))).probability
+    const pct = await probability(Strategy.pct({ depth: 2 }), 20)
+    assert.isAbove(pct!, 0)
+    const strategy = Strategy.portfolio([Strategy.random(), Strategy.pct({ depth: 2 })])
+    assert.strictEqual(await probability(strategy, 40), pct)
+    assert.isUndefined(await probability(Strategy.portfolio([Strategy.random()]), 20))
+  })
+
   it("the portfolio ends when one of its members has run everything", async () => {
     const report = await run(Explorer.explore(lines(1), { runs: 10_000 }))
     assert.isTrue(report.passed && report.exhausted)

@@ -2,8 +2,10 @@
  * How deep the tests of a process explore: what their own budgets say, or what the environment says instead, and which
  * part of it where several processes share the work.
  */
-import type { Strategy } from "../Strategy.ts"
+import { portfolio, replay, type Strategy } from "../Strategy.ts"
+import type { LinearizableOptions } from "./linearizable.ts"
 import { seedOfRun } from "./seeded.ts"
+import type { Options } from "./session.ts"
 
 export interface Depth {
   readonly replay: string | undefined
@@ -72,3 +74,41 @@ export const seedFor = ({ seed, shard }: Depth, own: number | undefined): number
 /** A strategy that ignores its seed is run by the first shard alone. */
 export const strategyFor = ({ shard }: Depth, strategy: Strategy): Strategy | undefined =>
   shard.index === 0 ? strategy : strategy.seeded()
+
+/** What `it.explore` asks for; undefined where nothing is left to do for this process. */
+export const explorePlan = (depth: Depth, options: Options): Options | undefined => {
+  const own = options.strategy ?? portfolio()
+  const strategy = depth.replay === undefined ? strategyFor(depth, own) : replay(depth.replay)
+  if (strategy === undefined) return undefined
+  return {
+    ...options,
+    ...budgetOf(depth, { runs: options.runs ?? defaults.runs, millis: options.millis ?? defaults.millis }),
+    seed: seedFor(depth, options.seed),
+    strategy,
+    shrink: depth.replay === undefined && options.shrink !== false
+  }
+}
+
+/** What `it.linearizable` asks for; undefined where nothing is left to do for this process. */
+export const linearizablePlan = (depth: Depth, options: LinearizableOptions): LinearizableOptions | undefined => {
+  const strategy = strategyFor(depth, options.strategy ?? portfolio())
+  if (strategy === undefined) return undefined
+  const { runs: schedules = modelDefaults.runs, scenarios = modelDefaults.scenarios } = options
+  const own = { runs: schedules * scenarios, millis: options.millis ?? modelDefaults.millis }
+  const { millis, runs } = budgetOf(depth, own)
+  // as many schedules of a scenario as scenarios
+  const side = isDeep(depth) ? Math.ceil(Math.sqrt(Math.min(runs, 1_000_000))) : schedules
+  return {
+    ...options,
+    runs: side,
+    scenarios: Math.ceil(runs / side),
+    millis,
+    seed: seedFor(depth, options.seed),
+    strategy,
+    replay: depth.replay ?? options.replay
+  }
+}
+
+/** The budgets of tests, so that those of a package take seconds in all. */
+const defaults = { runs: 200, millis: 300 }
+const modelDefaults = { runs: 30, scenarios: 30, millis: 1000 }

@@ -36,7 +36,7 @@ const copy = (value: unknown, copies: Copies | undefined): unknown => {
   if (value instanceof Date || value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return keep(structuredClone(value))
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return value
-  const object = keep<object>(Object.create(prototype as object | null))
+  const object = keep<object>(Object.create(prototype))
   for (const key of Reflect.ownKeys(value)) {
     const field = Object.getOwnPropertyDescriptor(value, key)!
     Object.defineProperty(object, key, "value" in field ? { ...field, value: copy(field.value, made) } : field)
