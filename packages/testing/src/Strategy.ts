@@ -100,7 +100,9 @@ export const pct = (
  * @since 0.1.0
  * @category constructors
  */
-export const portfolio = (strategies: ReadonlyArray<Strategy> = [exhaustive({ order: "deviations" }), random(), pct()]): Strategy => {
+export const portfolio = (
+  strategies: ReadonlyArray<Strategy> = [exhaustive({ order: "deviations" }), random(), pct()]
+): Strategy => {
   check("the number of strategies", strategies.length, rules.positive)
   return {
     name: "portfolio",

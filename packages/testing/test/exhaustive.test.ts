@@ -17,7 +17,8 @@ const kinds: ReadonlyArray<PointKind> = ["dispatch", "preemption", "resume", "va
 
 const preempts = ({ kind }: Choice): boolean => kind === "preemption" || kind === "resume"
 
-const numberOf = (text: string): number => [...text].reduce((sum, character) => sum * 31 + character.charCodeAt(0), 7)
+const numberOf = (text: string): number =>
+  Array.from(text).reduce((sum, character) => sum * 31 + character.charCodeAt(0), 7)
 
 /** The choice that a program has after these; undefined where it ends. What it is depends on what was chosen before. */
 const programOf =

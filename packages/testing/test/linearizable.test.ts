@@ -358,7 +358,9 @@ describe("what a caller can get wrong is told plainly", () => {
   it("inputs that cannot be generated, or next to never", async () => {
     const withInput = (input: Schema.Codec<any, any>) =>
       Explorer.linearizable({ ...spec, operations: { look: { ...look.look, input }, other: look.look } })
-    class Token {}
+    class Token {
+      readonly secret = 7
+    }
     assert.include(
       await defectOf(withInput(Schema.instanceOf(Token))),
       'the input of operation "look" must be a schema that values can be generated from'

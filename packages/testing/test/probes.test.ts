@@ -47,15 +47,11 @@ describe("Explorer.resource", () => {
   it("dies when it is released more often than acquired, and only then", async () => {
     const message = 'failed: Error: the resource "connection" was released more often than acquired'
     assert.strictEqual(await verdictOf(connection.release), message)
-    assert.strictEqual(
-      await verdictOf(Effect.andThen(Effect.scoped(connection.scoped), connection.release)),
-      message
-    )
+    assert.strictEqual(await verdictOf(Effect.andThen(Effect.scoped(connection.scoped), connection.release)), message)
   })
 
   it("does nothing outside of the explorer", async () => {
-    await run(connection.release)
-    await run(connection.acquire)
-    await run(Explorer.step("nowhere"))
+    const all = Effect.all([connection.release, connection.acquire, Explorer.step("nowhere")])
+    assert.deepStrictEqual(await run(all), [undefined, undefined, undefined])
   })
 })

@@ -21,7 +21,7 @@ const unluckyAndLate = Effect.gen(function* () {
   const counter = yield* Ref.make(0)
   const increment = Effect.flatMap(Ref.get(counter), (n) => Ref.set(counter, n + 1))
   yield* Effect.all([increment, increment], { concurrency: "unbounded" })
-  if (luck === 7 && (yield* Ref.get(counter)) === 1) return yield* Effect.die(new Error("unlucky and late"))
+  return yield* luck === 7 && (yield* Ref.get(counter)) === 1 ? Effect.die(new Error("unlucky and late")) : Effect.void
 })
 
 describe("a replay string carries the seed that the program's Random had in that run", () => {
@@ -45,9 +45,7 @@ describe("a replay string carries the seed that the program's Random had in that
     )
     assert.lengthOf(outcomes, 6)
     for (const { replay, result } of outcomes) {
-      const again = await run(
-        Explorer.outcomes(Random.nextIntBetween(0, 5), { strategy: Strategy.replay(replay) })
-      )
+      const again = await run(Explorer.outcomes(Random.nextIntBetween(0, 5), { strategy: Strategy.replay(replay) }))
       assert.deepStrictEqual(
         again.outcomes.map((outcome) => outcome.result),
         [result]

@@ -44,7 +44,7 @@ describe("shrinking", () => {
   it("leaves the lowest alternatives that do", async () => {
     const program = Effect.gen(function* () {
       const [one, other] = [yield* Explorer.choose(9), yield* Explorer.choose(9)]
-      if (one >= 3 && other >= 2) return yield* Effect.die(new Error("too high"))
+      return yield* one >= 3 && other >= 2 ? Effect.die(new Error("too high")) : Effect.void
     })
     for (let seed = 0; seed < 4; seed++) {
       const { failure } = await run(Explorer.explore(program, { strategy: Strategy.random(), mode: "stock", seed }))
@@ -73,30 +73,32 @@ describe("shrinking", () => {
   })
 
   it("looks for a weaker mode also at random and by priorities", async () => {
-    const ones = Effect.gen(function* () {
-      let ones = 0
-      for (let index = 0; index < 24; index++) ones += yield* Explorer.choose(2)
-      if (ones >= 10) return yield* Effect.die(new Error("many ones"))
-    })
-    /** One fiber has its turn fifteen times before the other begins. */
-    const quick = Effect.gen(function* () {
+    /** Two fibers that take turns six times, where neither has to stop. */
+    const zigzag = Effect.flatMap(lines(12, 12), (log) =>
+      log.split("").filter((who, at) => who !== log[at - 1]).length > 6 ? Effect.die(new Error("zigzag")) : Effect.void
+    )
+    /** One fiber yields fourteen times while another stands still where it need not. */
+    const asleep = Effect.gen(function* () {
       let turns = 0
       const racer = Effect.replicateEffect(
         Effect.andThen(
           Effect.sync(() => turns++),
           Effect.yieldNow
         ),
-        15
+        14
       )
-      const other = Effect.suspend(() => (turns === 15 ? Effect.die(new Error("far behind")) : Effect.void))
-      yield* Effect.all([racer, Effect.andThen(Effect.yieldNow, other)], { concurrency: "unbounded" })
+      const look = Effect.suspend(() => {
+        const before = turns
+        return Effect.suspend(() => (turns - before === 14 ? Effect.die(new Error("slept")) : Effect.void))
+      })
+      yield* Effect.all([racer, Effect.replicateEffect(look, 8)], { concurrency: "unbounded" })
     })
     for (const [program, strategy] of [
-      [ones, Strategy.random()],
-      [quick, Strategy.pct()]
+      [zigzag, Strategy.random()],
+      [asleep, Strategy.pct()]
     ] as const) {
       const { failure } = await run(Explorer.explore(program, { strategy }))
-      assert.deepInclude(failure, { mode: "op", weakestMode: "stock" })
+      assert.deepInclude(failure, { mode: "op", weakestMode: "op3" })
     }
   })
 

@@ -160,6 +160,20 @@ describe("random, pct and portfolio", () => {
     assert.strictEqual(turns.join(""), "abcacaccc")
   })
 
+  it("where nothing is said, exhaustion goes by deviations: in the portfolio and in outcomes", async () => {
+    const exhaustive = (order: "preemptions" | "deviations") => Strategy.exhaustive({ order })
+    const schedules = async (strategy?: Strategy.Strategy) =>
+      (await run(Explorer.explore(lines(3, 3), { strategy, runs: 500 }))).distinctSchedules
+    const portfolio = (order: "preemptions" | "deviations") =>
+      Strategy.portfolio([exhaustive(order), Strategy.random(), Strategy.pct()])
+    assert.strictEqual(await schedules(), await schedules(portfolio("deviations")))
+    assert.notStrictEqual(await schedules(), await schedules(portfolio("preemptions")))
+    const counts = async (strategy?: Strategy.Strategy) =>
+      (await run(Explorer.outcomes(lines(2, 2), { strategy, runs: 100 }))).outcomes
+    assert.deepStrictEqual(await counts(), await counts(exhaustive("deviations")))
+    assert.notDeepEqual(await counts(), await counts(exhaustive("preemptions")))
+  })
+
   it("the portfolio has the probability of its member that has one", async () => {
     const probability = async (strategy: Strategy.Strategy, runs: number) =>
       (await run(Explorer.explore(lines(1, 1), { strategy, runs }))).probability

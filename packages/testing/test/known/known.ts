@@ -47,7 +47,10 @@ export const finds = (name: string, { program, trace, weakestMode, ...finding }:
 
     assert.isFalse((await explore({ runs, shrink: false })).passed, `not found in ${runs} runs`)
 
-    const { failure } = await explore({ strategy: Strategy.exhaustive({ preemptions, order: "deviations" }), runs: 10_000 })
+    const { failure } = await explore({
+      strategy: Strategy.exhaustive({ preemptions, order: "deviations" }),
+      runs: 10_000
+    })
     assert(failure !== undefined, `not found by exhaustion with ${preemptions} preemptions`)
     assert.strictEqual(failure.weakestMode, weakestMode)
     await expect(`${failure.trace}\n`).toMatchFileSnapshot(`traces/${trace}.txt`)

@@ -33,7 +33,8 @@ const copy = (value: unknown, copies: Copies | undefined): unknown => {
     for (const element of value) set.add(copy(element, made))
     return set
   }
-  if (value instanceof Date || value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return keep(structuredClone(value))
+  if (value instanceof Date || value instanceof ArrayBuffer || ArrayBuffer.isView(value))
+    return keep(structuredClone(value))
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return value
   const object = keep<object>(Object.create(prototype))
