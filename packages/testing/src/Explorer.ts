@@ -44,11 +44,29 @@ import { type Make, type Options, session } from "./internal/session.ts"
 import type { Verdict } from "./internal/verdict.ts"
 
 export type {
-  /** @since 0.1.0 @category models */
+  /**
+   * What is known of a run that failed: what went wrong, the schedule as it was found and as small as it got, the
+   * weakest mode that shows it, and the trace for a person.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   Failure,
-  /** @since 0.1.0 @category models */
+  /**
+   * Which interleavings are explored, the weakest first: `stock`, `resume`, `op3`, `op`. Each has all schedules of
+   * those before it.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   Mode,
-  /** @since 0.1.0 @category models */
+  /**
+   * What went wrong: `Failed` (with the cause), `Deadlock`, `Livelock`, `Starvation`, `Leak`, `LostResource`, or
+   * `Outside`: nothing can run, and something that the explorer does not own could still move the program.
+   *
+   * @since 0.1.0
+   * @category models
+   */
   Verdict
 }
 
@@ -79,27 +97,34 @@ export {
 }
 
 /**
+ * What `explore` came to: how much was run, whether that was all there is, and the first failure.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Report {
+  /** No run failed. */
   readonly passed: boolean
+  /** The mode that was explored. */
   readonly mode: Mode
+  /** The strategy's name. */
   readonly strategy: string
+  /** Runs up to the first failure, without those that shrank it. */
   readonly runs: number
   /** Counted up to a million. */
   readonly distinctSchedules: number
   /** Every schedule was run that the strategy is about; for a replay: the one that it is about, as it was. */
   readonly exhausted: boolean
-  /** For `pct`: the chance that one run finds a bug of its depth. */
+  /** For `pct`, also in a portfolio: the least chance that one run finds a bug of its depth. Else undefined. */
   readonly probability: number | undefined
   /** Fibers that were resumed from outside: by a real timer or promise, which no replay controls. */
   readonly outside: ReadonlyArray<string>
+  /** The first failure, shrunk unless `shrink` is false; undefined when all runs passed. */
   readonly failure: Failure | undefined
 }
 
 /**
- * What `check` fails with. The message is the trace.
+ * What `check` fails with. The message is the trace; the report has all else.
  *
  * @since 0.1.0
  * @category errors
@@ -111,7 +136,14 @@ export class ExplorationFailure extends Data.TaggedError("ExplorationFailure")<{
 }
 
 /**
- * Explores until the first failure, or until the budget is spent. Never fails: the report has the failure.
+ * Runs the effect again and again, each time in another order, until the first failure or until the budget is spent:
+ * 2,000 runs by default. The effect is begun anew in every run, so what a run changes has to be made inside of it.
+ *
+ * Never fails: the report has the failure. Dies of options that make no sense, with their name and the rule.
+ *
+ * A run costs what its operations do, and some microseconds: a small program has tens of thousands of runs per second.
+ * It works for 10 ms at a time and lets the event loop have its turn in between; interrupting it stops the run under
+ * way. A failure is run some thousands of times more to shrink it.
  *
  * @example
  * ```ts import.meta.vitest
@@ -175,7 +207,27 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
   )
 
 /**
- * `explore` that fails when a run does.
+ * `explore` that fails when a run does: with an `ExplorationFailure`, whose message is the trace. For test runners other
+ * than Vitest.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Ref from "effect/Ref"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ *
+ * const counting = Effect.gen(function* () {
+ *   const counter = yield* Ref.make(0)
+ *   const increment = Ref.update(counter, (n) => n + 1)
+ *   yield* Effect.all([increment, increment], { concurrency: "unbounded" })
+ *   if ((yield* Ref.get(counter)) !== 2) return yield* Effect.die(new Error("an update was lost"))
+ * })
+ *
+ * const { exhausted } = await Effect.runPromise(Explorer.check(counting))
+ * exhausted // => true
+ * const { message } = await Effect.runPromise(Effect.flip(Explorer.check(Effect.never, { outside: 0 })))
+ * message.split("\n")[0] // => "deadlock: 1 fiber waits and nothing can run"
+ * ```
  *
  * @since 0.1.0
  * @category exploring

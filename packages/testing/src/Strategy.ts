@@ -21,10 +21,13 @@ import { randomSearch } from "./internal/strategies/random.ts"
 import { replaySearch } from "./internal/strategies/replay.ts"
 
 /**
+ * Which schedules are run, and in which order: a value without a state of its own.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Strategy {
+  /** For reports. */
   readonly name: string
   /** The one mode that it works in, where it has one. */
   readonly mode?: Mode | undefined
@@ -47,9 +50,36 @@ const seeded = (name: string, own: number | undefined, search: (seed: number) =>
 const none = () => undefined
 
 /**
- * Every schedule with at most `preemptions` preemptions (default: no bound): 0, 1, 2, … deviations from the default
- * order, so that the first failure has the fewest. Where a fiber stops by itself, which one is next is not bounded.
- * `Report.exhausted` says whether all of them were run.
+ * Every schedule with at most `preemptions` preemptions: first those with none, then those with one, and so on, so that
+ * the first failure has the fewest. Among as many preemptions, those with the fewest deviations from the default order
+ * come first. Where a fiber stops by itself, which one is next is no preemption, and not bounded: of a program with many
+ * fibers that stop often there may be more schedules with no preemption than any budget has, and `order: "deviations"`,
+ * which counts both alike, comes to preemptions sooner.
+ *
+ * `Report.exhausted` says whether all of them were run. Keeps 28 bytes for each run that others continue, of at most
+ * four million runs. The seed decides nothing but what the program's `Random` begins with.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Ref from "effect/Ref"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ * import * as Strategy from "@heddle/testing/Strategy"
+ *
+ * const increments = Effect.gen(function* () {
+ *   const ref = yield* Ref.make(0)
+ *   const increment = Effect.flatMap(Ref.get(ref), (n) => Ref.set(ref, n + 1))
+ *   yield* Effect.all([increment, increment], { concurrency: "unbounded" })
+ *   if ((yield* Ref.get(ref)) !== 2) return yield* Effect.die(new Error("an update was lost"))
+ * })
+ * const explore = (preemptions: number) =>
+ *   Effect.runPromise(Explorer.explore(increments, { strategy: Strategy.exhaustive({ preemptions }) }))
+ *
+ * const none = await explore(0)
+ * none.passed && none.exhausted // => true
+ * const one = await explore(1)
+ * one.passed // => false
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -69,6 +99,24 @@ export const exhaustive = (
 }
 
 /**
+ * A random walk: each choice is drawn, and how eagerly fibers are preempted changes from run to run. Good for large
+ * programs and long schedules; it has no bound, and runs a schedule twice. Default seed: that of the exploration.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ * import * as Strategy from "@heddle/testing/Strategy"
+ *
+ * const rare = Effect.gen(function* () {
+ *   for (let index = 0; index < 6; index++) if ((yield* Explorer.choose(2)) === 0) return
+ *   return yield* Effect.die(new Error("six times"))
+ * })
+ *
+ * const { failure } = await Effect.runPromise(Explorer.explore(rare, { strategy: Strategy.random({ seed: 7 }) }))
+ * failure?.deviations // => 6
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -80,7 +128,20 @@ export const random = (options: { readonly seed?: number | undefined } = {}): St
 /**
  * Priorities at random, with `depth - 1` changes at random points (default depth: 3). `Report.probability` is the
  * chance that one run finds a bug which takes that many constraints on the order of two operations: 1 / (n k^(depth-1))
- * with n threads and k points, and half of that where fibers yield of their own accord.
+ * with n threads and k points, and half of that where fibers yield of their own accord. The first run takes the default
+ * order and counts both. Default seed: that of the exploration.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ * import * as Strategy from "@heddle/testing/Strategy"
+ *
+ * const twice = Effect.all([Effect.yieldNow, Effect.yieldNow], { concurrency: "unbounded" })
+ * const options = { strategy: Strategy.pct({ depth: 2 }), runs: 10 }
+ * const { probability = 0 } = await Effect.runPromise(Explorer.explore(twice, options))
+ * probability > 0 && probability < 1 // => true
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -95,7 +156,20 @@ export const pct = (
 }
 
 /**
- * The strategies take turns, run by run. By default: `exhaustive`, `random`, `pct`.
+ * The strategies take turns, run by run, within the budget of the exploration, be it runs or time; each keeps its own
+ * place. One that has nothing left drops out, and one that has run all there is ends the exploration. By default:
+ * `exhaustive({ order: "deviations" })`, `random()`, `pct()`. Throws when there is none.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ * import * as Strategy from "@heddle/testing/Strategy"
+ *
+ * const strategy = Strategy.portfolio([Strategy.exhaustive({ preemptions: 2 }), Strategy.random()])
+ * const { exhausted } = await Effect.runPromise(Explorer.explore(Effect.yieldNow, { strategy }))
+ * exhausted // => true
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -116,7 +190,21 @@ export const portfolio = (
 
 /**
  * One run, of the schedule that a failure reports. Throws when the text is none. Where the program has another schedule
- * by now, it is followed as far as that goes, and `Report.exhausted` is false.
+ * by now, it is followed as far as that goes, and `Report.exhausted` is false. Brings its own mode and seed.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ * import * as Strategy from "@heddle/testing/Strategy"
+ *
+ * const program = Effect.flatMap(Explorer.choose(9), (n) => (n === 4 ? Effect.die("four") : Effect.void))
+ * const { failure } = await Effect.runPromise(Explorer.explore(program))
+ * failure?.replay // => "op:0:0.4"
+ * const strategy = Strategy.replay("op:0:0.4")
+ * const { passed, runs } = await Effect.runPromise(Explorer.explore(program, { strategy }))
+ * passed || runs // => 1
+ * ```
  *
  * @since 0.1.0
  * @category constructors

@@ -31,24 +31,46 @@ declare module "vitest" {
 }
 
 /**
+ * How `it.explore` explores: `Explorer.Options` with smaller budgets, which the environment replaces.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface ExploreOptions extends Explorer.Options {
-  /** In milliseconds, for Vitest. */
+  /** At most so many runs. Default: 200; `EXPLORE_RUNS` and `EXPLORE_MILLIS` replace it. */
+  readonly runs?: number | undefined
+  /** No run is begun after so many milliseconds. Default: 300; `EXPLORE_RUNS` and `EXPLORE_MILLIS` replace it. */
+  readonly millis?: number | undefined
+  /** Default: what `EXPLORE_SEED` says, or 0. */
+  readonly seed?: number | undefined
+  /** In milliseconds, for Vitest. Default: Vitest's; none where the environment has set a budget. */
   readonly timeout?: number | undefined
 }
 
 /**
+ * How `it.linearizable` checks: `Explorer.LinearizableOptions` with smaller budgets, which the environment replaces. Of
+ * `EXPLORE_RUNS=n` there are as many scenarios as schedules of each: the square root of n.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface LinearizableOptions extends Explorer.LinearizableOptions {
-  /** In milliseconds, for Vitest. */
+  /** How many scenarios are generated. Default: 30; `EXPLORE_RUNS` and `EXPLORE_MILLIS` replace it. */
+  readonly scenarios?: number | undefined
+  /** Schedules of each scenario. Default: 30; `EXPLORE_RUNS` and `EXPLORE_MILLIS` replace it. */
+  readonly runs?: number | undefined
+  /** No scenario is begun after so many milliseconds. Default: 1,000; the environment replaces it likewise. */
+  readonly millis?: number | undefined
+  /** Default: what `EXPLORE_SEED` says, or 0. */
+  readonly seed?: number | undefined
+  /** In milliseconds, for Vitest. Default: Vitest's; none where the environment has set a budget. */
   readonly timeout?: number | undefined
 }
 
 /**
+ * A test that passes when every run of the effect does. The effect is begun anew in every run, in a scope of its own;
+ * its failure, or any other verdict, fails the test with the trace as message.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -61,6 +83,8 @@ export interface Explore {
 }
 
 /**
+ * A test that passes when the model explains every history: `Explorer.linearizable`.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -131,7 +155,33 @@ const linearizableWith =
     })
 
 /**
- * `it` of `@effect/vitest`, with `it.explore` and `it.linearizable`.
+ * `it` of `@effect/vitest`, with `it.explore` and `it.linearizable`, each with `only` and `skip`.
+ *
+ * @example
+ * ```ts
+ * import { it } from "@heddle/testing/vitest"
+ * import * as Effect from "effect/Effect"
+ * import * as Ref from "effect/Ref"
+ * import { assert } from "vitest"
+ *
+ * it.explore(
+ *   "no update is lost",
+ *   Effect.gen(function* () {
+ *     const counter = yield* Ref.make(0)
+ *     const increment = Ref.update(counter, (n) => n + 1)
+ *     yield* Effect.all([increment, increment], { concurrency: "unbounded" })
+ *     assert.strictEqual(yield* Ref.get(counter), 2)
+ *   })
+ * )
+ *
+ * it.linearizable("a counter counts", {
+ *   make: Ref.make(0),
+ *   model: 0,
+ *   operations: {
+ *     next: { run: (ref) => Ref.getAndUpdate(ref, (n) => n + 1), respond: (n) => [n, n + 1], interrupted: "either" }
+ *   }
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category testing

@@ -315,7 +315,7 @@ describe("what a caller can get wrong is told plainly", () => {
   const defectOf = async (effect: Effect.Effect<unknown, unknown>) => String(await Effect.runPromiseExit(effect))
 
   it("which of the caller's effects failed", async () => {
-    const make = Effect.fail(new Error("no connection"))
+    const make = Effect.fail("no connection")
     assert.strictEqual(
       await messageOf(Explorer.linearizable({ ...spec, make })),
       "failed: Error: make failed with Error: no connection"

@@ -9,13 +9,17 @@ import { replaySearch } from "./strategies/replay.ts"
 import { TraceRecorder } from "./trace.ts"
 import { describeVerdict, type Verdict, verdictKey } from "./verdict.ts"
 
+/** What is known of a run that failed. */
 export interface Failure {
+  /** What went wrong. */
   readonly verdict: Verdict
   /** The mode it was found in. */
   readonly mode: Mode
-  /** The weakest mode in which it was seen, and a schedule that shows it there. */
+  /** The weakest mode in which it was seen; without shrinking the one it was found in. */
   readonly weakestMode: Mode
+  /** A schedule that shows it there. */
   readonly weakestReplay: string
+  /** What the run's `Random` began with; the replay strings carry it. */
   readonly seed: number
   /** How many deviations from the default order the shrunk schedule has. */
   readonly deviations: number

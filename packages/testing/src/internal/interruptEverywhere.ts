@@ -25,12 +25,15 @@ import { TraceRecorder } from "./trace.ts"
 import { describeVerdict, reasonOf, verdictKey } from "./verdict.ts"
 
 /**
+ * What runs while the target is interrupted. `make` may put more into it, for the invariant to look at.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Scenario<R = never> {
   /** Run beside the target, started before it. */
   readonly before?: ReadonlyArray<Effect.Effect<unknown, unknown, R>> | undefined
+  /** The one that is interrupted. */
   readonly target: Effect.Effect<unknown, unknown, R>
   /** Run beside the target, started after it. */
   readonly after?: ReadonlyArray<Effect.Effect<unknown, unknown, R>> | undefined
@@ -47,11 +50,13 @@ type RequiresAll<Effects> = Effects extends ReadonlyArray<infer One> ? Effect.Se
 type TargetExit<S extends Scenario<unknown>> = Exit.Exit<Effect.Success<S["target"]>, Effect.Error<S["target"]>>
 
 /**
+ * How much is swept.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface InterruptOptions {
-  /** Default: all. */
+  /** At which moments the target is interrupted. Default: all. */
   readonly moments?: ReadonlyArray<Moment> | undefined
   /** The values of `MaxOpsBeforeYield`, from 3 up. Default: 3 to 64. */
   readonly budgets?: ReadonlyArray<number> | undefined
@@ -60,10 +65,13 @@ export interface InterruptOptions {
 }
 
 /**
+ * What a sweep without a failure came to.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface InterruptReport {
+  /** Runs in all: one for each place, and one without an interruption, for each budget. */
   readonly runs: number
   /** Runs in which the target succeeded. */
   readonly completed: number

@@ -28,50 +28,62 @@ import { replaySearch } from "./strategies/replay.ts"
 import { reasonOf, type Verdict } from "./verdict.ts"
 
 /**
+ * The real thing, its model, and the operations that both have.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface LinearizableSpec<System, State, Inputs, R> {
-  /** Makes the real thing, anew in every run. What it requires the operations may use too. */
+  /**
+   * Makes the real thing, anew in every run. What it requires the operations may use too. It must not fail; that it
+   * did, and not an operation, is what the message says.
+   */
   readonly make: Effect.Effect<System, unknown, R>
   /** The state of the model at the beginning: a value, which nobody changes. */
   readonly model: State
+  /** At least one, by names that the scenarios are told in. */
   readonly operations: { readonly [Name in keyof Inputs]: Operation<System, State, Inputs[Name], R> }
 }
 
 /**
+ * How large scenarios are, and how many of them are run how often.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface LinearizableOptions {
-  /** Default: 3. */
+  /** Fibers of a scenario, at most. Default: 3. */
   readonly fibers?: number | undefined
   /** Operations of one fiber, at most. Default: 3. */
   readonly perFiber?: number | undefined
-  /** How many scenarios are generated. Default: 50. */
+  /** How many scenarios are generated; Infinity for as many as `millis` allows. Default: 50. */
   readonly scenarios?: number | undefined
-  /** Schedules of each scenario. Default: 50. */
+  /** Schedules of each scenario, at most. Default: 50. */
   readonly runs?: number | undefined
   /** No scenario is begun after so many milliseconds. Default: no limit. */
   readonly millis?: number | undefined
   /** Whether the interruption of another fiber is one of the operations. Default: true. */
   readonly interruption?: boolean | undefined
-  /** Default: `op`. */
+  /** Which interleavings are explored. Default: `op`. */
   readonly mode?: Mode | undefined
-  /** Default: `Strategy.portfolio()`. */
+  /** Which schedules of a scenario are run. Default: `Strategy.portfolio()`. */
   readonly strategy?: Strategy | undefined
-  /** Default: 0. */
+  /** An integer from 0 to 2^32 - 1, for the scenarios and their schedules. Default: 0. */
   readonly seed?: number | undefined
-  /** Run one scenario with one schedule again: what `LinearizabilityFailure.replay` says. */
+  /** Run one scenario with one schedule again, and nothing else: what `LinearizabilityFailure.replay` says. */
   readonly replay?: string | undefined
 }
 
 /**
+ * What a check without a failure came to.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface LinearizableReport {
+  /** Scenarios that were generated. */
   readonly scenarios: number
+  /** Runs of all scenarios together. */
   readonly runs: number
   /** Different histories, each of which the model explains. */
   readonly histories: number
@@ -114,7 +126,13 @@ interface Ran {
  * An operation that can wait is a request and a follow-up. The request is made when its fiber is seen to wait, so what
  * the model says of the order of a line is checked.
  *
- * A failing scenario is made smaller before its schedule is.
+ * An input is its own in every run: arrays, plain objects, maps, sets, dates and binary data are copied for the
+ * operation and for the model. An instance of a class is the same one in all runs, so nobody must change it.
+ *
+ * A failing scenario is made smaller before its schedule is. Fails with a `LinearizabilityFailure`; dies where the
+ * caller is mistaken: of options that make no sense, of schemas that generate nothing, of a program that decides by
+ * something that the explorer does not own. Costs `scenarios` x `runs` runs at most, 2,500 by default, and for each new
+ * history the search for an order, which is quick for as many operations as a scenario has.
  *
  * @example
  * ```ts import.meta.vitest
@@ -162,7 +180,7 @@ export const linearizable = <System, State, Inputs, R = never>(
     const mode = strategy.mode ?? options.mode ?? "op"
     checkOneOf("mode", mode, modes)
     const scenario = scenarios({ operations, fibers, perFiber, interruption })
-    const explained = new Set<string>()
+    const histories = new Set<string>()
     const untouched = format(spec.model)
     const coverage = new Coverage(Object.keys(operations))
     let current: Scenario = []
@@ -170,7 +188,7 @@ export const linearizable = <System, State, Inputs, R = never>(
     const lastUnexplained = () => last
     let runs = 0
 
-    const program = Effect.gen(function* () {
+    const program: Effect.Effect<unknown, unknown, R | Scope.Scope> = Effect.gen(function* () {
       const scenario = current
       const system = yield* Effect.catchCause(spec.make, failing("make"))
       const engine = yield* currentEngine
@@ -213,11 +231,8 @@ export const linearizable = <System, State, Inputs, R = never>(
         }
       }
       const key = describeHistory(history.calls)
-      if (explained.has(key)) return undefined
-      const unexplained = yield* Effect.try({
-        try: () => explain(operations, spec.model, history.calls),
-        catch: (cause) => new Error(`the model threw ${String(cause)}`, { cause })
-      })
+      if (histories.has(key)) return undefined
+      const unexplained = explained(() => explain(operations, spec.model, history.calls))
       if (format(spec.model) !== untouched || describeHistory(history.calls) !== key) {
         return yield* Effect.die(new Error(impureMessage))
       }
@@ -225,7 +240,7 @@ export const linearizable = <System, State, Inputs, R = never>(
         last = { history, unexplained }
         return yield* Effect.die(new Error(unexplainedMessage))
       }
-      explained.add(key)
+      histories.add(key)
       return undefined
     })
 
@@ -296,7 +311,7 @@ export const linearizable = <System, State, Inputs, R = never>(
         )
         if (failed !== undefined) return yield* fail(found.shrunkInput, token, failed, false)
         if (search?.exhausted?.() !== true) return mistake("replay", "of this test as it is now", options.replay)
-        return { scenarios: 1, runs, histories: explained.size }
+        return { scenarios: 1, runs, histories: histories.size }
       })
     }
     return Effect.gen(function* () {
@@ -321,7 +336,7 @@ export const linearizable = <System, State, Inputs, R = never>(
         const missing = coverage.missing(done)
         if (found._tag === "Exhausted" || missing.length > 0) return yield* Effect.die(new Error(refused(missing)))
       }
-      return { scenarios: done, runs, histories: explained.size }
+      return { scenarios: done, runs, histories: histories.size }
     })
   })
 
@@ -335,6 +350,15 @@ const refused = (missing: ReadonlyArray<string>): string =>
   "the schemas refuse nearly all that is generated for them as input"
 
 const impureMessage = "the model changed the state or the input it was given, instead of returning another state"
+
+/** What the model says; what it throws is the caller's mistake, and told as that. */
+const explained = <A>(explain: () => A): A => {
+  try {
+    return explain()
+  } catch (cause) {
+    throw new Error(`the model threw ${String(cause)}`, { cause })
+  }
+}
 
 /** Which of the caller's effects it was. */
 const failing =

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { format } from "effect/Formatter"
 
-import { exhaustive } from "../Strategy.ts"
+import { exhaustive, type Strategy } from "../Strategy.ts"
 import { formatReplay } from "./replayString.ts"
 import type { RunResult } from "./runner.ts"
 import { type Make, type Options, session } from "./session.ts"
@@ -17,13 +17,17 @@ import { describeVerdict, reasonOf, type Verdict } from "./verdict.ts"
  * @category models
  */
 export interface Outcome {
+  /** As `render` writes it, or the verdict of runs that did not end well, such as `deadlock`. */
   readonly result: string
+  /** Runs that had it. */
   readonly count: number
   /** The schedule of the first run that had it. */
   readonly replay: string
 }
 
 /**
+ * The results that `outcomes` has seen.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -32,19 +36,52 @@ export interface Outcomes {
   readonly outcomes: ReadonlyArray<Outcome>
   /** There are no others: every schedule was run that the strategy is about, and none draws from `Random`. */
   readonly exhausted: boolean
+  /** Runs in all. */
   readonly runs: number
 }
 
 /**
- * The results that can be reached, with how often each was. A run that does not end well has its verdict as result.
- * Explores exhaustively by default, with at most 20,000 runs.
+ * The results that can be reached, with how often each was, for the question "what can this do?". A run that does not
+ * end well has its verdict as result. Explores exhaustively by default, by deviations, with at most 20,000 runs: when
+ * `exhausted` is true there are no other results in this mode. `count` says in how many schedules a result came, which
+ * is no probability.
+ *
+ * Never fails, and does not stop at a failure. Dies of options that make no sense. Costs as much as `explore` with so
+ * many runs.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Exit from "effect/Exit"
+ * import * as Ref from "effect/Ref"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ *
+ * const program = Effect.gen(function* () {
+ *   const ref = yield* Ref.make(1)
+ *   const double = Effect.flatMap(Ref.get(ref), (n) => Ref.set(ref, n * 2))
+ *   yield* Effect.all([double, Ref.update(ref, (n) => n + 1)], { concurrency: "unbounded" })
+ *   return yield* Ref.get(ref)
+ * })
+ *
+ * const { exhausted, outcomes } = await Effect.runPromise(Explorer.outcomes(program))
+ * exhausted // => true
+ * outcomes.map(({ result }) => result) // => ["2", "3", "4"]
+ *
+ * const parity = (exit: Exit.Exit<number>) => (Exit.isSuccess(exit) && exit.value % 2 === 0 ? "even" : "odd")
+ * const coarse = await Effect.runPromise(Explorer.outcomes(program, { render: parity }))
+ * coarse.outcomes.map(({ result }) => result) // => ["even", "odd"]
+ * ```
  *
  * @since 0.1.0
  * @category exploring
  */
 export const outcomes = <A, E, R>(
   make: Make<A, E, R>,
-  options: Options & {
+  options: Omit<Options, "strategy" | "runs" | "shrink"> & {
+    /** Default: `Strategy.exhaustive({ order: "deviations" })`. */
+    readonly strategy?: Strategy | undefined
+    /** At most so many runs. Default: 20,000. */
+    readonly runs?: number | undefined
     /** How a result is written. Default: as JSON, and in the form of `effect/Formatter` what that cannot tell apart. */
     readonly render?: ((exit: Exit.Exit<A, E>) => string) | undefined
   } = {}

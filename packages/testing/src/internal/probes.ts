@@ -5,7 +5,19 @@ import type * as Scope from "effect/Scope"
 import { CurrentEngine } from "./engine.ts"
 
 /**
- * Labels what a fiber does from here on, in traces and reports. Outside of the explorer it does nothing.
+ * Labels what a fiber does from here on, in traces and reports, up to its next step or span. With `maxBypass` a step is
+ * also where fibers are counted that overtake each other. Outside of the explorer it does nothing. Costs one operation,
+ * at which a fiber can be preempted.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ *
+ * const waits = Effect.andThen(Explorer.step("wait for the letter"), Effect.never)
+ * const { failure } = await Effect.runPromise(Explorer.explore(waits, { outside: 0 }))
+ * failure?.trace.includes("[wait for the letter]") // => true
+ * ```
  *
  * @since 0.1.0
  * @category probes
@@ -17,7 +29,19 @@ export const step = (name: string): Effect.Effect<void> =>
   })
 
 /**
- * One of the numbers 0 to n - 1, all of which are explored. Outside of the explorer it is 0.
+ * One of the numbers 0 to n - 1, all of which are explored: for inputs, faults, and whatever else is not a matter of
+ * scheduling. The choice is part of the schedule: it is replayed, and shrunk towards 0. Outside of the explorer it is 0.
+ * Dies unless `n` is a positive integer.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ *
+ * const coin = Effect.map(Explorer.choose(2), (n) => ["heads", "tails"][n])
+ * const { outcomes } = await Effect.runPromise(Explorer.outcomes(coin))
+ * outcomes.map(({ result }) => result) // => ['"heads"', '"tails"']
+ * ```
  *
  * @since 0.1.0
  * @category probes
@@ -31,19 +55,37 @@ export const choose = (n: number): Effect.Effect<number> =>
   })
 
 /**
+ * A resource that is only counted, in the run that uses it.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Resource {
+  /** One more is held. */
   readonly acquire: Effect.Effect<void>
+  /** One fewer is held. Dies when none is. */
   readonly release: Effect.Effect<void>
-  /** Both, for the time of a scope. */
+  /** Acquired at once, and released when the scope closes. */
   readonly scoped: Effect.Effect<void, never, Scope.Scope>
 }
 
 /**
  * A resource for testing what looks after resources: a run in which it was acquired more often than released is
- * reported. Releasing more than was acquired dies.
+ * reported as lost, by its name. Releasing more than was acquired dies. Resources of one name are one. Outside of the
+ * explorer they do nothing.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as Explorer from "@heddle/testing/Explorer"
+ *
+ * const connection = Explorer.resource("connection")
+ * const forgetful = Effect.andThen(connection.acquire, Effect.void)
+ * const { failure } = await Effect.runPromise(Explorer.explore(forgetful))
+ * failure?.verdict._tag // => "LostResource"
+ * const { passed } = await Effect.runPromise(Explorer.explore(Effect.scoped(connection.scoped)))
+ * passed // => true
+ * ```
  *
  * @since 0.1.0
  * @category probes

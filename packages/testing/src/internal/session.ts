@@ -10,19 +10,21 @@ import { type Mode, modes } from "./model.ts"
 import { Runner } from "./runner.ts"
 
 /**
+ * How an effect is explored. Each of them dies when it makes no sense.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /** Which interleavings are explored. Default: `op`. */
   readonly mode?: Mode | undefined
-  /** Default: `Strategy.portfolio()`. */
+  /** Which schedules are run, and in which order. Default: `Strategy.portfolio()`. */
   readonly strategy?: Strategy | undefined
-  /** At most so many runs. Default: 2,000. */
+  /** At most so many runs; Infinity for no limit. Default: 2,000. */
   readonly runs?: number | undefined
-  /** At most so many milliseconds. Default: no limit. */
+  /** No run is begun after so many milliseconds of real time. Default: no limit. */
   readonly millis?: number | undefined
-  /** Default: 0. */
+  /** An integer from 0 to 2^32 - 1: what strategies and the program's `Random` begin with. Default: 0. */
   readonly seed?: number | undefined
   /** Operations after which a run goes on in fair order, and after as many more is a livelock. Default: 20,000. */
   readonly maxSteps?: number | undefined
@@ -36,7 +38,10 @@ export interface Options {
   readonly daemons?: "forbid" | "allow" | undefined
   /** How long to wait for real timers and promises when nothing can run. Default: 50 ms. */
   readonly outside?: Duration.Input | undefined
-  /** Whether a failure is shrunk. Default: true. */
+  /**
+   * Whether a failure is made as small as possible, and looked for in weaker modes. Otherwise it is reported as it was
+   * found, and its weakest mode is the one it was found in. Default: true.
+   */
   readonly shrink?: boolean | undefined
 }
 

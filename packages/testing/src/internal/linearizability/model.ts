@@ -4,7 +4,7 @@ import type * as Schema from "effect/Schema"
 
 /**
  * One kind of operation: how it is done to the real thing, and what it means. `State` is a value: the functions of the
- * model return another one and never change the one they are given.
+ * model return another one and never change the one they are given, nor an input.
  *
  * An operation that cannot wait has one step, `respond`. One that can wait is a request and a follow-up: `request`
  * takes its place in the model's line, at the latest when its fiber is seen to wait; `respond` answers it as soon as the
@@ -17,7 +17,7 @@ import type * as Schema from "effect/Schema"
 export interface Operation<System, State, Input, R = never> {
   /** Generates the argument. Default: there is none. */
   readonly input?: Schema.Codec<Input, any> | undefined
-  /** What is tested. It must not fail (turn what may be expected of it into a value) nor change its input. */
+  /** What is tested. It must not fail: turn what may be expected of it into a value. Its input is its own. */
   readonly run: (system: System, input: Input) => Effect.Effect<unknown, unknown, R>
   /** The first half of an operation that can wait. `id` tells the operations of one history apart. */
   readonly request?: ((state: State, input: Input, id: number) => State) | undefined
