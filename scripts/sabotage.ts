@@ -9,8 +9,6 @@ import { execFileSync } from "node:child_process"
 import { cpSync, globSync, rmSync } from "node:fs"
 import { basename, dirname, join, relative } from "node:path"
 
-import { createVitest } from "vitest/node"
-
 const root = join(import.meta.dirname, "..")
 const words = process.argv.slice(2)
 
@@ -31,12 +29,17 @@ const prepare = ({ copy, home, patch }: (typeof sabotages)[number]): void => {
 }
 
 const run = async (): Promise<boolean> => {
+  const { createVitest } = await import("vitest/node")
   const vitest = await createVitest("test", {
     root,
     config: false,
     watch: false,
     reporters: [{}],
     coverage: { enabled: false },
+    // each has a copy of the code to itself, and shares what is not broken
+    isolate: false,
+    // so many runs, however slow the machine is
+    env: { EXPLORE_RUNS: "40000", EXPLORE_MILLIS: "", EXPLORE_SEED: "", EXPLORE_REPLAY: "", EXPLORE_SHARD: "" },
     testTimeout: 60_000,
     include: sabotages.map(({ copy, module }) => `${copy}/test/${module}.linearizable.test.ts`)
   })
@@ -63,6 +66,7 @@ const run = async (): Promise<boolean> => {
 
 try {
   for (const sabotage of sabotages) prepare(sabotage)
+  if (sabotages.length === 0) process.stderr.write("no patch in packages/*/test/sabotage has such a path\n")
   const caught = sabotages.length > 0 && (await run())
   // Vitest has set it, for the tests that failed
   process.exitCode = caught ? 0 : 1

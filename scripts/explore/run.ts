@@ -14,6 +14,8 @@ export interface Plan {
   readonly minutes: number | undefined
   readonly cores: number
   readonly seed: number
+  /** What a core saw of a test, as soon as it is done. */
+  readonly tell: (part: Part) => void
 }
 
 /** What one core saw of one test. */
@@ -54,7 +56,12 @@ const errorsOf = (modules: ReadonlyArray<TestModule>, errors: ReadonlyArray<{ re
 
 /** A name as a pattern that Vitest finds it by, whichever way it joins the names of suites. */
 export const escaped = (text: string): string =>
-  text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(" > ", "(?: > | )")
+  text
+    .replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+    .replaceAll(" > ", "(?: > | )")
+    // on a command line it would be an option, or end the line
+    .replace(/^-/, "[-]")
+    .replaceAll(/\s*\n\s*/g, String.raw`\s+`)
 
 const quiet = { config: false as const, watch: false, reporters: [{}], coverage: { enabled: false } }
 
@@ -69,7 +76,7 @@ const withVitest = async <A>(options: Parameters<typeof createVitest>[1], use: (
 }
 
 export const explore = async (plan: Plan): Promise<Explored> => {
-  const { cores, minutes, root, runs, seed, words } = plan
+  const { cores, minutes, root, runs, seed, tell, words } = plan
   const files = filesOf(plan)
   if (files.length === 0) return { parts: [], errors: [] }
 
@@ -98,6 +105,14 @@ export const explore = async (plan: Plan): Promise<Explored> => {
   const options = {
     root,
     projects: shards,
+    reporters: [
+      {
+        onTestCaseResult: (test: TestCase) => {
+          const part = partOf(relative(root, test.module.moduleId), test)
+          if (part !== undefined) tell(part)
+        }
+      }
+    ],
     testNamePattern: names.join("|"),
     maxWorkers: cores,
     sequence: { concurrent: false }
@@ -111,11 +126,9 @@ export const explore = async (plan: Plan): Promise<Explored> => {
 
 const partOf = (file: string, test: TestCase): Part | undefined => {
   const { errors, state } = test.result()
-  if (state === "skipped") return undefined
   const { explored } = test.meta()
+  if (state === "skipped" || explored === undefined) return undefined
   const { millis, replay, runs, schedules } =
-    explored === undefined || explored === "not yet"
-      ? { runs: 0, schedules: 0, millis: 0, replay: undefined }
-      : explored
+    explored === "not yet" ? { runs: 0, schedules: 0, millis: 0, replay: undefined } : explored
   return { file, name: test.fullName, runs, schedules, millis, replay, error: errors?.[0]?.message }
 }

@@ -9,6 +9,7 @@ interface Test {
   readonly schedules: number
   /** Of the core that took longest. */
   readonly millis: number
+  /** One for each trace. */
   readonly failures: ReadonlyArray<Part>
 }
 
@@ -16,6 +17,12 @@ export interface Summary {
   readonly tests: ReadonlyArray<Test>
   readonly errors: ReadonlyArray<string>
   readonly failed: boolean
+}
+
+/** Failures with one trace are one, whichever run of whichever core came to it. */
+const distinct = (failures: ReadonlyArray<Part>): ReadonlyArray<Part> => {
+  const traces = failures.map(({ error }) => error!.split("\nfound by run ")[0])
+  return failures.filter((_, index) => traces.indexOf(traces[index]) === index)
 }
 
 export const summarise = ({ errors, parts }: Explored): Summary => {
@@ -33,13 +40,15 @@ export const summarise = ({ errors, parts }: Explored): Summary => {
       runs: sum(({ runs }) => runs),
       schedules: sum(({ schedules }) => schedules),
       millis: Math.max(...parts.map(({ millis }) => millis)),
-      failures: parts.filter(({ error }) => error !== undefined)
+      failures: distinct(parts.filter(({ error }) => error !== undefined))
     }
   })
   return { tests, errors, failed: errors.length > 0 || tests.some(({ failures }) => failures.length > 0) }
 }
 
 const count = (value: number): string => value.toLocaleString("en-US")
+
+const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ")
 
 const shell = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`
 
@@ -51,7 +60,7 @@ export const describe = ({ errors, tests }: Summary): string => {
     count(schedules),
     `${(millis / 1000).toFixed(1)} s`,
     failures.length === 0 ? "passed" : "FAILED",
-    `${file}: ${name}`
+    `${file}: ${oneLine(name)}`
   ])
   const cells = [["runs", "schedules", "time", "", "test"], ...rows]
   const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => row[column]!.length)))
@@ -64,7 +73,7 @@ export const describe = ({ errors, tests }: Summary): string => {
       test
     ].join("  ")
   )
-  const failures = tests.flatMap(({ failures }) => failures.slice(0, 1)).map(failure)
+  const failures = tests.flatMap(({ failures }) => failures).map(failure)
   const total = tests.reduce((sum, { runs }) => sum + runs, 0)
   return [...table, "", ...failures, ...errors, `${count(tests.length)} tests, ${count(total)} runs`].join("\n")
 }
@@ -74,5 +83,5 @@ const failure = ({ error, file, name, replay }: Part): string => {
     replay === undefined
       ? ""
       : `again: EXPLORE_REPLAY=${shell(replay)} npx -y pnpm@12 test ${file} -t ${shell(escaped(name))}\n`
-  return `FAILED ${file}: ${name}\n${error ?? ""}\n${again}`
+  return `FAILED ${file}: ${oneLine(name)}\n${error ?? ""}\n${again}`
 }
