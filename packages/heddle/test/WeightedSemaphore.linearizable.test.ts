@@ -75,7 +75,8 @@ describe("WeightedSemaphore is linearizable", () => {
         }
       }
     },
-    { scenarios: 200, runs: 20, millis: 5000 }
+    // by runs alone: sabotages have to be caught on a slow machine too
+    { scenarios: 200, runs: 20, millis: 60_000 }
   )
   const priorityStep = 2
 
