@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
+import * as Scheduler from "effect/Scheduler"
 
 import * as Explorer from "../src/Explorer.ts"
 import * as Strategy from "../src/Strategy.ts"
@@ -53,6 +54,69 @@ describe("a run leaves nothing behind that could disturb another", () => {
     assert.strictEqual(moved, before)
   })
 
+  it("an exploration that is interrupted runs the finalizers of the run under way, and waits for them", async () => {
+    const log: Array<string> = []
+    const say = (text: string) => Effect.sync(() => log.push(text))
+    const slowly = (text: string) =>
+      Effect.andThen(
+        Effect.andThen(
+          Effect.promise(() => turn()),
+          Effect.sleep("1 second")
+        ),
+        say(text)
+      )
+    const waits = Effect.promise(() => new Promise<void>(() => {}))
+    const program = Effect.gen(function* () {
+      yield* Effect.forkChild(Effect.ensuring(waits, say("child")))
+      yield* Effect.forkDetach(Effect.ensuring(waits, slowly("daemon")))
+      yield* Effect.ensuring(Effect.andThen(say("begun"), waits), slowly("root"))
+    })
+    for (const begin of [
+      Explorer.explore(program, { outside: "1 hour" }),
+      Explorer.explore(program, { outside: "1 hour", mode: "stock" }),
+      Explorer.outcomes(program, { outside: "1 hour" })
+    ]) {
+      log.length = 0
+      const fiber = Effect.runFork(begin)
+      while (!log.includes("begun")) await turn()
+      await run(Fiber.interrupt(fiber))
+      assert.deepStrictEqual(log.slice(0, 2), ["begun", "child"])
+      assert.deepStrictEqual(log.slice(2).toSorted(), ["daemon", "root"])
+    }
+  })
+
+  it("what a run that was cut short has left for its scheduler to do", async () => {
+    // wakes by a task of the scheduler, and believes in it until it has run
+    const scheduled = new WeakSet<Scheduler.Scheduler>()
+    let waiting: Array<() => void> = []
+    const woken = Effect.callback<void>((resume) => {
+      waiting.push(() => resume(Effect.void))
+      const { scheduler } = Fiber.getCurrent()!.cache
+      if (scheduled.has(scheduler)) return
+      scheduled.add(scheduler)
+      scheduler.makeDispatcher().scheduleTask(() => {
+        scheduled.delete(scheduler)
+        const wake = waiting
+        waiting = []
+        for (const resume of wake) resume()
+      }, 0)
+    })
+    const throws = Effect.withFiber((fiber) => {
+      fiber.currentDispatcher.scheduleTask(() => {
+        throw new Error("thrown")
+      }, 0)
+      return Effect.void
+    })
+    const program = Effect.flatMap(Explorer.choose(2), (n) => (n === 0 ? Effect.andThen(throws, woken) : woken))
+    for (const mode of ["stock", "op"] as const) {
+      const { outcomes } = await run(Explorer.outcomes(program, { mode, render: () => "ended" }))
+      assert.deepStrictEqual(
+        outcomes.map(({ result }) => result),
+        ["Error: thrown", "ended"]
+      )
+    }
+  })
+
   it("what was made in one run works in the next", async () => {
     let queue: Queue.Queue<number> | undefined
     let begun = 0
@@ -68,5 +132,22 @@ describe("a run leaves nothing behind that could disturb another", () => {
     assert.isUndefined(failure?.trace)
     // none of them came to rest, and was looked at once more
     assert.strictEqual(begun, 20)
+  })
+
+  it("also when the earlier one did not end", async () => {
+    let queue: Queue.Queue<number> | undefined
+    const shared = Effect.gen(function* () {
+      queue ??= yield* Queue.unbounded<number>()
+      if ((yield* Explorer.choose(2)) === 0) return yield* Effect.never
+      const fiber = yield* Effect.forkChild(Queue.take(queue))
+      yield* Effect.yieldNow
+      yield* Queue.offer(queue, 1)
+      yield* Fiber.join(fiber)
+    })
+    const { outcomes } = await run(Explorer.outcomes(shared, { render: () => "ended", runs: 20 }))
+    assert.deepStrictEqual(
+      outcomes.map(({ result }) => result),
+      ["deadlock", "ended"]
+    )
   })
 })

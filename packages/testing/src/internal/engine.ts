@@ -81,6 +81,7 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
   private tasks = 0
   private limit = 0
   private fair = false
+  private abandoned = false
   private fairTurns = 0
   private looping = false
   /** Timers of one length, which fire in their order. */
@@ -144,7 +145,7 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
     this.choices.begin(plan.search)
     this.tasks = this.fairTurns = 0
     this.limit = this.options.maxSteps
-    this.fair = this.redundant = this.wasMoved = false
+    this.fair = this.abandoned = this.redundant = this.wasMoved = false
     this.target = this.gaveWay = this.root = this.thrown = undefined
     this.intervention = plan.intervention
     this.intervention?.begins()
@@ -186,7 +187,9 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
           if (this.ready.size > 0) this.dispatch()
         }
         if (this.thrown !== undefined) return "thrown"
-        if (this.exit !== undefined) return this.slices.fibers.haveEnded ? "ended" : "left"
+        if (this.exit !== undefined && !(this.abandoned && this.clock.hasSleepers)) {
+          return this.slices.fibers.haveEnded ? "ended" : "left"
+        }
         if (this.intervention?.betweenTasks() === true) continue
         if (this.asksFirst && this.clock.hasSleepers) return "asleep"
         if (!this.clock.advance()) return "quiescent"
@@ -205,6 +208,20 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
   /** Moves time on to when somebody wakes. */
   passTime(): void {
     this.clock.advance()
+  }
+
+  /** Whether it has ended with all of its fibers, none of them moved from outside, and left nothing to be done. */
+  get isFinished(): boolean {
+    return this.root === undefined || (!this.wasMoved && this.ready.size === 0 && this.slices.fibers.haveEnded)
+  }
+
+  /** Interrupts all fibers; they end in the default order, however long that takes. */
+  abandon(): void {
+    this.extend()
+    this.fair = this.abandoned = true
+    this.asksFirst = false
+    this.intervention = undefined
+    for (const { fiber } of this.records) fiber.interruptUnsafe()
   }
 
   /** A run that was given up goes on, with as many operations as one that begins. */
@@ -283,6 +300,9 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
   schedule(dispatcher: Dispatcher, run: () => void, priority: number): void {
     const { slices } = this
     const running = Fiber.getCurrent()
+    const scheduler = running?.cache.scheduler
+    // a dispatcher that was kept serves whoever uses it
+    if (scheduler !== this && scheduler instanceof Engine) return running!.currentDispatcher.scheduleTask(run, priority)
     const owner = slices.recordOf(running)
     // what is left of an earlier run stays where it is; a dispatcher that was kept serves this one
     if (owner === undefined && (dispatcher.epoch !== this.epoch || this.isStale(running))) return

@@ -165,7 +165,7 @@ export const interruptEverywhere = <S extends Scenario<unknown>, E, R, E2, R2>(
       maxSteps: 20_000,
       maxBypass: undefined,
       daemons: "forbid",
-      outsideMillis: 50
+      outsideMillis: undefined
     })
 
     /** Runs a sweep up to its first failure. */
@@ -224,7 +224,7 @@ export const interruptEverywhere = <S extends Scenario<unknown>, E, R, E2, R2>(
       const message = [
         describeVerdict(same ? traced.verdict : verdict!),
         "",
-        recorder.render(runner.engineFor(mode).engine.records),
+        recorder.render(runner.engineOf(mode).records),
         "",
         describePlan(plan),
         `replay: ${replay}`

@@ -11,7 +11,7 @@ import type { Mode } from "./model.ts"
 import type { Intervention, Plan, Recorder, Stop } from "./run.ts"
 import type { RunFacts, Search } from "./search.ts"
 import { replaySearch } from "./strategies/replay.ts"
-import { Surroundings } from "./surroundings.ts"
+import { type Run, Surroundings } from "./surroundings.ts"
 import { type NameOperation, type Verdict, verdictOf } from "./verdict.ts"
 
 export type Program = () => Effect.Effect<unknown, unknown>
@@ -20,7 +20,8 @@ export interface RunnerOptions {
   readonly maxSteps: number
   readonly maxBypass: number | undefined
   readonly daemons: "forbid" | "allow"
-  readonly outsideMillis: number
+  /** How long to wait for what is outside; undefined for the defaults. */
+  readonly outsideMillis: number | undefined
 }
 
 export interface RunResult {
@@ -49,7 +50,7 @@ export class Runner {
   private hasSteps = false
   private readonly program: Effect.Effect<unknown, unknown>
   private readonly base: Context.Context<never>
-  private readonly engines = new Map<Mode, { readonly engine: Engine; readonly fork: Fork }>()
+  private readonly engines = new Map<Mode, Ready>()
   private readonly surroundings: Surroundings
 
   constructor(program: Program, base: Context.Context<never>, options: RunnerOptions) {
@@ -72,7 +73,12 @@ export class Runner {
     return this.surroundings.mixed
   }
 
-  engineFor(mode: Mode): { readonly engine: Engine; readonly fork: Fork } {
+  /** The engine of the last run in this mode, or of the next. */
+  engineOf(mode: Mode): Engine {
+    return this.engineFor(mode).engine
+  }
+
+  private engineFor(mode: Mode): Ready {
     let made = this.engines.get(mode)
     if (made === undefined) {
       const engine = new Engine({ mode, maxSteps: this.options.maxSteps, maxBypass: this.options.maxBypass })
@@ -84,20 +90,11 @@ export class Runner {
 
   /** The next run of a search, with a trace of it where one is given. */
   attempt(mode: Mode, search: Search, extra: Extra = {}): Effect.Effect<RunResult> {
-    const { engine, fork: plain } = this.engineFor(mode)
-    const { intervention, trace } = extra
-    // in the context from the start: a service that is provided costs operations, and would shift the choice points
-    const fork =
-      trace === undefined
-        ? plain
-        : Effect.runForkWith(Context.add(engine.context(this.base), Tracer.Tracer, trace.tracer(this.base)))
     return Effect.suspend(() => {
       const seed = search.next() ?? 0
-      engine.recorder = trace
-      const stop = this.run(engine, fork, { search, seed, intervention })
-      return Effect.map(this.settle(engine, fork, stop, seed, extra), (stop) => {
-        const result = this.conclude(engine, stop, seed, trace?.nameOperation)
-        engine.recorder = undefined
+      const run = this.begin(mode, { search, seed, intervention: extra.intervention }, extra)
+      return Effect.map(this.settle(mode, run, seed, extra), (stop) => {
+        const result = this.conclude(run, stop, seed, extra.trace?.nameOperation)
         search.done(result.facts)
         return result
       })
@@ -127,19 +124,18 @@ export class Runner {
     each: (result: RunResult) => boolean,
     intervention?: Intervention
   ): Effect.Effect<{ readonly runs: number }> {
-    const { engine, fork } = this.engineFor(mode)
     const begun = performance.now()
     let runs = 0
     let over = budget.runs <= 0
     let seed = 0
-    const finish = (stop: Stop | "outside") => {
+    const finish = (run: Run, stop: Stop | "outside") => {
       runs++
-      const result = this.conclude(engine, stop, seed, undefined)
+      const result = this.conclude(run, stop, seed, undefined)
       search.done(result.facts)
       over = each(result)
     }
-    /** Works for one turn; answers how a run has stopped where it is the event loop's turn to move it. */
-    const work = (): Stop | undefined => {
+    /** Works for one turn; answers a run that it is the event loop's turn to move. */
+    const work = (): Run | undefined => {
       const start = performance.now()
       for (let now = start; !over && now - start <= turnMillis; now = performance.now()) {
         const next = runs < budget.runs && now - begun < budget.millis ? search.next() : undefined
@@ -148,16 +144,16 @@ export class Runner {
           break
         }
         seed = next
-        const stop = this.run(engine, fork, { search, seed, intervention })
-        if (this.surroundings.isOpen(stop, this.options.daemons)) return stop
-        finish(stop)
+        const run = this.begin(mode, { search, seed, intervention })
+        if (this.surroundings.isOpen(run.stop, this.options.daemons)) return run
+        finish(run, run.stop)
       }
       return undefined
     }
     return Effect.gen({ self: this }, function* () {
       for (;;) {
         const open = work()
-        if (open !== undefined) finish(yield* this.settle(engine, fork, open, seed, { intervention }))
+        if (open !== undefined) finish(open, yield* this.settle(mode, open, seed, { intervention }))
         if (over) break
         yield* Effect.yieldNow
       }
@@ -166,38 +162,55 @@ export class Runner {
   }
 
   /** Runs as far as that goes without the event loop. */
-  private run(engine: Engine, fork: Fork, plan: Plan): Stop {
-    engine.asksFirst = this.surroundings.asksFirst
-    engine.start(fork, this.program, plan)
-    return engine.advance()
+  private begin(mode: Mode, plan: Plan, { trace, watched }: Extra = {}): Run {
+    // whoever keeps something by scheduler must not find there what an unfinished run has left
+    if (this.engines.get(mode)?.engine.isFinished === false) this.engines.delete(mode)
+    const { engine, fork: plain } = this.engineFor(mode)
+    // in the context from the start: a service that is provided costs operations, and would shift the choice points
+    const fork =
+      trace === undefined
+        ? plain
+        : Effect.runForkWith(Context.add(engine.context(this.base), Tracer.Tracer, trace.tracer(this.base)))
+    engine.recorder = trace
+    return this.surroundings.begin(engine, () => engine.start(fork, this.program, plan), watched)
   }
 
   /** And then with it. */
-  private settle(
-    engine: Engine,
-    fork: Fork,
-    stop: Stop,
-    seed: number,
-    { intervention, trace }: Extra = {}
-  ): Effect.Effect<Stop | "outside"> {
+  private settle(mode: Mode, run: Run, seed: number, extra: Extra): Effect.Effect<Stop | "outside"> {
+    const { daemons } = this.options
     const again = () => {
-      const search = replaySearch(engine.choices.deviations, seed)
+      const search = replaySearch(run.engine.choices.deviations, seed)
       search.next()
-      engine.start(fork, this.program, { search, seed, intervention })
-      engine.asksFirst = false
-      return engine.advance()
+      return this.begin(mode, { search, seed, intervention: extra.intervention }, { ...extra, watched: true })
     }
-    return this.surroundings
-      .settle(engine, stop, { daemons: this.options.daemons, again, known: trace?.atRest })
-      .pipe(Effect.onInterrupt(() => Effect.sync(() => engine.stop())))
+    return Effect.onInterrupt(
+      this.surroundings.settle(run, { daemons, again, known: extra.trace?.atRest }),
+      () => this.abandon(run)
+    )
+  }
+
+  /** Nobody waits for a run any more: its fibers are interrupted, and their finalizers run. */
+  private abandon(run: Run): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      run.engine.abandon()
+      run.stop = run.engine.advance()
+      return this.surroundings.settle(run, { daemons: "forbid", again: () => run, known: undefined })
+    }).pipe(Effect.andThen(Effect.sync(() => this.end(run))))
+  }
+
+  private end({ engine, watch }: Run): void {
+    engine.recorder = undefined
+    engine.stop()
+    watch?.stop()
   }
 
   private conclude(
-    engine: Engine,
+    run: Run,
     stop: Stop | "outside",
     seed: number,
     nameOperation: NameOperation | undefined
   ): RunResult {
+    const { engine } = run
     if (engine.wasMoved && this.outside.size < mostNames) {
       const names = fiberNames(engine.records)
       for (const record of engine.records) {
@@ -208,13 +221,18 @@ export class Runner {
     }
     this.hasSteps ||= engine.bypass.hasSteps
     const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, nameOperation })
-    engine.stop()
+    this.end(run)
     this.surroundings.runEnded()
     return { verdict, exit: engine.exit, seed, facts: engine.facts }
   }
 }
 
 type Fork = (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>
+
+interface Ready {
+  readonly engine: Engine
+  readonly fork: Fork
+}
 
 /** Listens to a run that is made for its trace. */
 export interface Trace extends Recorder {
@@ -227,4 +245,5 @@ export interface Trace extends Recorder {
 interface Extra {
   readonly intervention?: Intervention | undefined
   readonly trace?: Trace | undefined
+  readonly watched?: boolean | undefined
 }

@@ -36,7 +36,10 @@ export interface Options {
   readonly maxBypass?: number | undefined
   /** Whether fibers may outlive the root. Default: `forbid`. */
   readonly daemons?: "forbid" | "allow" | undefined
-  /** How long to wait for real timers and promises when nothing can run. Default: 50 ms. */
+  /**
+   * How long to wait for real timers, sockets and promises when nothing can run. Default: 2 seconds for what a run has
+   * begun and is known to be pending, 50 ms for what may be.
+   */
   readonly outside?: Duration.Input | undefined
   /**
    * Whether a failure is made as small as possible, and looked for in weaker modes. Otherwise it is reported as it was
@@ -62,7 +65,7 @@ export const session = <A, E, R>(
   options: Options,
   fallback: { readonly runs: number; readonly strategy?: Strategy }
 ): Session => {
-  const { daemons = "forbid", maxBypass, maxSteps = 20_000, millis = Infinity, mode = "op", outside = 50 } = options
+  const { daemons = "forbid", maxBypass, maxSteps = 20_000, millis = Infinity, mode = "op", outside } = options
   const { runs = fallback.runs, seed = 0, strategy = fallback.strategy ?? portfolio() } = options
   checkOneOf("mode", mode, modes)
   checkOneOf("daemons", daemons, ["forbid", "allow"])
@@ -77,7 +80,7 @@ export const session = <A, E, R>(
       maxSteps,
       maxBypass,
       daemons,
-      outsideMillis: millisOf("outside", outside)
+      outsideMillis: outside === undefined ? undefined : millisOf("outside", outside)
     }),
     mode: strategy.mode ?? mode,
     strategy,

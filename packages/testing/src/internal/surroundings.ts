@@ -1,11 +1,16 @@
 /**
  * What is outside of a run (real timers, sockets, promises, other schedulers) and may move it when it cannot go on by
- * itself. Nothing is called a deadlock, a leak or a livelock before the event loop had its turn.
+ * itself. Nothing is called a deadlock, a leak or a livelock before the event loop had its turn, and nothing is called a
+ * deadlock that has begun something outside which has not ended.
+ *
+ * The first run of a program is watched from its beginning, as are those of programs that have to do with what is
+ * outside. Any other run that cannot go on is made once more, watched. See docs/adr/0007.
  */
 import * as Effect from "effect/Effect"
 
 import type { Engine } from "./engine.ts"
 import type { Stop } from "./run.ts"
+import { canWatch, type Watch, watch } from "./watch.ts"
 
 /** So often in the first run of a program the event loop has its turn before time moves, to see what that brings. */
 const firstAsks = 10
@@ -14,16 +19,32 @@ const firstAsks = 10
 const mostMoves = 1000
 const mostExtensions = 20
 
-export class Surroundings {
-  /** Some fiber was moved from outside, in this run or in an earlier one: time waits for a turn of the event loop. */
-  mixed = false
-  /** Once a run was not moved for the whole time, only those wait as long that have left something pending. */
-  private patient = true
-  private asks = firstAsks
-  private readonly millis: number
+/** How long what is pending may take, as far as it is known to pend; unless the caller says how long to wait. */
+const knownMillis = 2000
+/** How often to look whether it still is. */
+const lookMillis = 10
 
-  constructor(millis: number) {
-    this.millis = millis
+/** A run that is under way. */
+export interface Run {
+  readonly engine: Engine
+  stop: Stop
+  watch: Watch | undefined
+}
+
+export class Surroundings {
+  /** The program has to do with what is outside, in this run or an earlier one: time waits for that. */
+  mixed = false
+  /** What may have begun before the runs is waited for once: when nothing can run, and before time moves. */
+  private patient = true
+  private patientAsleep = true
+  private asks = firstAsks
+  /** How long to wait for what may be pending, and for what is. */
+  private readonly millis: number
+  private patience: number
+
+  constructor(millis: number | undefined) {
+    this.millis = millis ?? 50
+    this.patience = millis ?? knownMillis
   }
 
   /** Whether a run has to stop before time moves. */
@@ -39,6 +60,17 @@ export class Surroundings {
     this.asks = 0
   }
 
+  /** Makes a run as far as it goes without the event loop. */
+  begin(engine: Engine, start: () => void, watched = this.asksFirst): Run {
+    engine.asksFirst = this.asksFirst
+    const watching = watched ? watch() : undefined
+    const begin = () => {
+      start()
+      return engine.advance()
+    }
+    return { engine, stop: watching === undefined ? begin() : watching.during(begin), watch: watching }
+  }
+
   /** Whether something outside could still change how a run has stopped. */
   isOpen(stop: Stop, daemons: "forbid" | "allow"): boolean {
     if (stop === "left") return daemons === "forbid"
@@ -46,56 +78,92 @@ export class Surroundings {
   }
 
   /**
-   * Gives the event loop its turn until that changes nothing any more. `again` runs the same once more, without a turn
-   * of the event loop. `known` is how a run that is made for its trace has ended before.
+   * Gives the event loop its turn until that changes nothing any more. `again` makes the same run once more, watched.
+   * `known` is how a run that is made for its trace has ended before.
    */
   settle(
-    engine: Engine,
-    first: Stop,
+    run: Run,
     options: {
       readonly daemons: "forbid" | "allow"
-      readonly again: () => Stop
+      readonly again: () => Run
       readonly known: "quiescent" | "outside" | undefined
     }
   ): Effect.Effect<Stop | "outside"> {
+    const { again, daemons, known } = options
     return Effect.gen({ self: this }, function* () {
-      const { again, daemons, known } = options
-      let stop = first
       let extensions = 0
-      for (let moves = 0; moves < mostMoves && this.isOpen(stop, daemons); stop = engine.advance()) {
-        const waits = stop !== "asleep" && this.patient && (known === undefined || this.mixed)
-        let moved = yield* waitForOutside(engine, waits ? this.millis : 0)
-        if (!moved && stop === "asleep") {
-          if (!this.mixed) engine.asksFirst = --this.asks > 0
-          engine.passTime()
-          continue
+      let left = this.patience
+      for (let moves = 0; moves < mostMoves && this.isOpen(run.stop, daemons); advance(run)) {
+        let moved = yield* waitForOutside(run.engine, 0)
+        if (!moved && run.watch === undefined && canWatch && run.stop !== "asleep") {
+          if (known !== undefined && !this.mixed) return run.stop === "quiescent" ? known : run.stop
+          Object.assign(run, again())
+          if (!this.isOpen(run.stop, daemons)) break
+          moved = yield* waitForOutside(run.engine, 0)
         }
+        if (run.watch?.pends === true) this.mixed = true
         if (!moved) {
-          const unmoved = stop === "quiescent" ? "outside" : stop
-          if (known !== undefined) return stop === "quiescent" ? known : stop
-          // whoever was moved from outside once may be waiting for more
-          if (engine.wasMoved) return unmoved
-          const pending = leavesPending(() => {
-            stop = again()
-          })
-          if (!pending) {
-            this.patient = this.mixed && !canSeePending
-            return stop
+          const begun = performance.now()
+          moved = yield* this.wait(run, left, known)
+          left -= performance.now() - begun
+        }
+        if (moved) {
+          this.mixed = true
+          moves++
+          if (run.stop === "steps") {
+            if (++extensions > mostExtensions) return run.stop
+            run.engine.extend()
           }
-          moved = !this.patient && (yield* waitForOutside(engine, this.millis))
-          if (!moved) return unmoved
-        }
-        this.mixed = true
-        moves++
-        if (stop === "steps") {
-          if (++extensions > mostExtensions) return stop
-          engine.extend()
-        }
+        } else if (run.stop === "asleep") {
+          if (!this.mixed) run.engine.asksFirst = --this.asks > 0
+          run.engine.passTime()
+        } else return this.atRest(run, known)
       }
-      return stop === "quiescent" || stop === "asleep" ? "outside" : stop
+      return run.stop === "quiescent" || run.stop === "asleep" ? "outside" : run.stop
     })
   }
+
+  /** Waits for what pends as long as it does; for what may pend, once; and never longer than until somebody wakes. */
+  private wait(run: Run, left: number, known: "quiescent" | "outside" | undefined): Effect.Effect<boolean> {
+    const { engine, stop, watch } = run
+    const promised = watch?.promised === true
+    if (stop === "asleep") {
+      const most = Math.min(left, engine.clock.untilNext)
+      if (watch?.pends === true) return waitWhile(engine, most, () => watch.pends)
+      const millis = promised && this.patientAsleep ? Math.min(most, this.millis) : 0
+      if (millis > 0) this.patientAsleep = false
+      return waitWhile(engine, millis, () => true)
+    }
+    if (watch?.pends === true) return waitWhile(engine, left, () => watch.pends)
+    const first = this.patient && known === undefined
+    if (first && promised) return waitWhile(engine, left, () => true)
+    const mayPend = first || promised || (watch === undefined && this.mixed)
+    return waitWhile(engine, mayPend ? Math.min(left, this.millis) : 0, () => true)
+  }
+
+  private atRest({ engine, stop, watch }: Run, known: "quiescent" | "outside" | undefined): Stop | "outside" {
+    this.patient = false
+    if (stop !== "quiescent") return stop
+    const pends = watch === undefined ? engine.wasMoved : watch.pends || watch.promised
+    // those that follow may end in the same way
+    if (pends) this.patience = this.millis
+    return known ?? (pends ? "outside" : "quiescent")
+  }
 }
+
+const advance = (run: Run): void => {
+  const { engine, watch } = run
+  run.stop = watch === undefined ? engine.advance() : watch.during(() => engine.advance())
+}
+
+/** Waits until a fiber of the run moves (true); at most this long, and while it is worth it (false). */
+const waitWhile = Effect.fnUntraced(function* (engine: Engine, millis: number, isWorthIt: () => boolean) {
+  const end = performance.now() + millis
+  for (let left = millis; left > 0 && isWorthIt(); left = end - performance.now()) {
+    if (yield* waitForOutside(engine, Math.min(left, lookMillis))) return true
+  }
+  return false
+})
 
 /** Turns the event loop until a fiber of the run moves (true), or this long (false). */
 const waitForOutside = (engine: Engine, millis: number): Effect.Effect<boolean> =>
@@ -137,21 +205,4 @@ const after = (millis: number, run: () => void): (() => void) => {
   }
   const timer = setTimeout(run, millis)
   return () => clearTimeout(timer)
-}
-
-interface Process {
-  readonly getActiveResourcesInfo?: () => ReadonlyArray<string>
-}
-
-const { process } = globalThis as { readonly process?: Process }
-const canSeePending = process?.getActiveResourcesInfo !== undefined
-
-/** How many things keep the process alive, where that can be known. */
-const pendingResources = (): number => process?.getActiveResourcesInfo?.().length ?? 0
-
-/** Whether `work`, which does not turn the event loop, has left a real timer, socket or the like behind. */
-const leavesPending = (work: () => void): boolean => {
-  const before = pendingResources()
-  work()
-  return pendingResources() > before
 }

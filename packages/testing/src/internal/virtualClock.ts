@@ -66,6 +66,10 @@ export class VirtualClock implements Clock {
   get hasSleepers(): boolean {
     return this.sleepers.length > 0
   }
+  /** How long until anybody wakes. */
+  get untilNext(): number {
+    return (this.sleepers[0]?.at ?? Infinity) - this.now
+  }
   /** Moves on to the next instant at which anybody wakes. */
   advance(): boolean {
     const first = this.sleepers[0]
