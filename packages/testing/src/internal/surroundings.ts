@@ -38,6 +38,9 @@ export class Surroundings {
   private patient = true
   private patientAsleep = true
   private asks = firstAsks
+  /** Where one run could not go on, the next may not either: it is watched, so that it need not be made twice. */
+  private restedLast = false
+  private rested = false
   /** How long to wait for what may be pending, and for what is. */
   private readonly millis: number
   private patience: number
@@ -58,10 +61,12 @@ export class Surroundings {
   }
   runEnded(): void {
     this.asks = 0
+    this.restedLast = this.rested
+    this.rested = false
   }
 
   /** Makes a run as far as it goes without the event loop. */
-  begin(engine: Engine, start: () => void, watched = this.asksFirst): Run {
+  begin(engine: Engine, start: () => void, watched = this.asksFirst || this.restedLast): Run {
     engine.asksFirst = this.asksFirst
     const watching = watched ? watch() : undefined
     const begin = () => {
@@ -143,6 +148,7 @@ export class Surroundings {
 
   private atRest({ engine, stop, watch }: Run, known: "quiescent" | "outside" | undefined): Stop | "outside" {
     this.patient = false
+    this.rested = true
     if (stop !== "quiescent") return stop
     const pends = watch === undefined ? engine.wasMoved : watch.pends || watch.promised
     // those that follow may end in the same way
