@@ -129,9 +129,16 @@ describe("what is pending outside is never called a deadlock, however long it ta
       const begun = timer(120, false)
       return Effect.promise(() => begun)
     },
-    "inside a virtual timeout that is longer": () => Effect.timeout(Effect.promise(() => timer(120)), "1 second"),
+    "inside a virtual timeout that is longer": () =>
+      Effect.timeout(
+        Effect.promise(() => timer(120)),
+        "1 second"
+      ),
     "begun after a microtask, inside a virtual timeout": () =>
-      Effect.timeout(Effect.promise(async () => (await null, await timer(120, false))), "1 second")
+      Effect.timeout(
+        Effect.promise(async () => (await null, await timer(120, false))),
+        "1 second"
+      )
   }
   for (const [name, make] of Object.entries(pending)) {
     it(`a timer ${name}: the run goes on`, async () => {

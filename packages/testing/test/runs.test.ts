@@ -72,9 +72,9 @@ describe("a run leaves nothing behind that could disturb another", () => {
       yield* Effect.ensuring(Effect.andThen(say("begun"), waits), slowly("root"))
     })
     for (const begin of [
-      Explorer.explore(program, { outside: "1 hour" }),
-      Explorer.explore(program, { outside: "1 hour", mode: "stock" }),
-      Explorer.outcomes(program, { outside: "1 hour" })
+      Effect.asVoid(Explorer.explore(program, { outside: "1 hour" })),
+      Effect.asVoid(Explorer.explore(program, { outside: "1 hour", mode: "stock" })),
+      Effect.asVoid(Explorer.outcomes(program, { outside: "1 hour" }))
     ]) {
       log.length = 0
       const fiber = Effect.runFork(begin)

@@ -1,7 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
 import * as Ref from "effect/Ref"
+import * as Semaphore from "effect/Semaphore"
 
 import * as Explorer from "../src/Explorer.ts"
 import * as Strategy from "../src/Strategy.ts"
@@ -32,13 +36,13 @@ describe("a trace", () => {
       trace,
       `failed: Error: an update was lost
 
-root         | root.1                                        | root.2
--------------+-----------------------------------------------+---------------------------------------------
-9 ops: waits |                                               |
-             | [increment] 6 ops: preempted before withFiber |
-             |                                               | [increment] [write] [increment] 22 ops: ends
-             | [increment] [write] [increment] 16 ops: ends  |
-3 ops: ends  |                                               |
+root         | root.1                                         | root.2
+-------------+------------------------------------------------+-----------------------------------------------
+9 ops: waits |                                                |
+             | [increment] 6 ops: preempted before withFiber  |
+             |                                                | [write] [increment] 22 ops: succeeds
+             | [write] [increment] 16 ops: succeeds           |
+3 ops: dies  |                                                |
 
 found by run 2 in mode op with seed 0; 1 deviation from the default order
 also in mode op3: op3:0:8.1
@@ -80,7 +84,7 @@ replay: op:0:a.1`
       yield* Effect.forEach(Array.from({ length: 20 }), () => Effect.forkDetach(Effect.never))
     })
     const trace = await traceOf(leaks, { outside: 0 })
-    assert.include(trace, '  root.1 at "listen", in wait, forked by root at start')
+    assert.include(trace, '  root.1 at "listen", in Effect.never, forked by root at start')
     assert.include(trace, "  and 9 more")
   })
 
@@ -90,5 +94,97 @@ replay: op:0:a.1`
     const again = await traceOf(lostUpdate, { strategy: Strategy.replay(replay), shrink: false })
     const head = (text: string) => text.split("\nfound by")[0]
     assert.strictEqual(head(again), head(trace))
+  })
+
+  it("says of a fiber that waits in which function of Effect it does, and for which fiber", async () => {
+    const circle = Effect.gen(function* () {
+      const late = yield* Deferred.make<Fiber.Fiber<unknown>>()
+      const a = yield* Effect.forkChild(Effect.withSpan(Effect.flatMap(Deferred.await(late), Fiber.join), "a"))
+      const b = yield* Effect.forkChild(Fiber.await(a))
+      const done = yield* Effect.forkChild(Effect.void)
+      yield* Deferred.succeed(late, b)
+      yield* Fiber.awaitAll([done, a, b])
+    })
+    const trace = await traceOf(circle, { mode: "stock" })
+    assert.include(
+      trace,
+      `deadlock: 3 fibers wait and nothing can run
+  root in Fiber.awaitAll root.1
+  root.1 at "a", in Fiber.join root.2, forked by root
+  root.2 in Fiber.await root.1, forked by root
+`
+    )
+    assert.match(trace, /\| \[a\] \d+ ops: waits in Fiber\.join root\.2 +\|/)
+  })
+
+  it("knows the waits of Effect, each by its name", async () => {
+    const unbounded = { concurrency: "unbounded" } as const
+    const waits: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
+      "Deferred.await": Effect.flatMap(Deferred.make(), Deferred.await),
+      "Queue.take": Effect.flatMap(Queue.unbounded<number>(), Queue.take),
+      "Queue.offer": Effect.flatMap(Queue.bounded<number>(1), (queue) =>
+        Effect.andThen(Queue.offer(queue, 1), Queue.offer(queue, 2))
+      ),
+      "Queue.offerAll": Effect.flatMap(Queue.bounded<number>(1), (queue) => Queue.offerAll(queue, [1, 2])),
+      "Semaphore.take": Effect.flatMap(Semaphore.make(1), Semaphore.take(2)),
+      "Latch.await": Effect.flatMap(Latch.make(), Latch.await),
+      "Effect.forEach root.1, root.2": Effect.all([Effect.never, Effect.never], unbounded),
+      "Effect.forEach root.1, root.2, root.3, 2 more": Effect.all(
+        Array.from({ length: 5 }, () => Effect.never),
+        unbounded
+      ),
+      "Fiber.joinAll root.1": Effect.flatMap(Effect.forkChild(Effect.never), (fiber) => Fiber.joinAll([fiber])),
+      "Effect.never": Effect.never
+    }
+    for (const [name, wait] of Object.entries(waits)) {
+      // oxlint-disable-next-line eslint/no-await-in-loop
+      const { failure } = await run(Explorer.explore(wait, { mode: "stock", outside: 0 }))
+      assert(failure?.verdict._tag === "Deadlock")
+      assert.strictEqual(failure.verdict.waiting[0]?.waitsFor, name)
+    }
+  })
+
+  it("says of a fiber that sleeps until when", async () => {
+    const leaks = Effect.andThen(Effect.sleep("1 second"), Effect.forkDetach(Effect.sleep("2 seconds")))
+    const { failure } = await run(Explorer.explore(Effect.andThen(leaks, Effect.yieldNow), { mode: "stock" }))
+    assert(failure?.verdict._tag === "Leak")
+    assert.strictEqual(failure.verdict.waiting[0]?.waitsFor, "sleep until 3000 ms")
+  })
+
+  it("says how each fiber ended: it succeeded, failed, died, or was interrupted by whom", async () => {
+    const fork = Effect.forkDetach
+    const children: Readonly<Record<string, Effect.Effect<unknown>>> = {
+      succeeds: fork(Effect.succeed(1)),
+      "fails: Error: no room": fork(Effect.fail("no room")),
+      "dies: TypeError: no sense": fork(Effect.die(new TypeError("no sense"))),
+      "interrupted by root": Effect.flatMap(fork(Effect.never, { startImmediately: true }), Fiber.interrupt)
+    }
+    for (const [end, child] of Object.entries(children)) {
+      // oxlint-disable-next-line eslint/no-await-in-loop
+      const trace = await traceOf(Effect.andThen(child, Effect.andThen(Effect.yieldNow, Effect.fail("over"))), {
+        mode: "stock"
+      })
+      assert.match(trace, new RegExp(`^ .*\\| .*: ${end}$`, "m"))
+      assert.match(trace, /^\d+ ops?: fails: Error: over +\|/m)
+    }
+  })
+
+  it("marks who overtook the one that starved", async () => {
+    const starves = Effect.gen(function* () {
+      const semaphore = yield* Semaphore.make(2)
+      const take = (permits: number) =>
+        Effect.andThen(
+          Explorer.step("take"),
+          semaphore.withPermits(permits)(Effect.andThen(Explorer.step("have"), Effect.yieldNow))
+        )
+      const small = Effect.replicateEffect(take(1), 8, { discard: true })
+      yield* Effect.all([small, take(2), small], { concurrency: "unbounded", discard: true })
+    })
+    const trace = await traceOf(starves, { mode: "stock", maxBypass: 3 })
+    const [, overtaken = "0"] = /^starvation: root\.2 was overtaken (\d+) times/.exec(trace) ?? []
+    const marked = cells(trace).filter((cell) => cell.includes("overtakes root.2"))
+    assert.strictEqual(overtaken, "4")
+    // and once more before it was certain that these count
+    assert.strictEqual(marked.length, 5)
   })
 })

@@ -43,17 +43,25 @@ export class Bypass {
     if (this.suspects.size > 0) this.suspects.clear()
   }
 
-  /** A fiber arrives at a step, and so has passed the one before, when there have been so many tasks. */
-  arrives(fiber: FiberRecord, step: string, tasks: number, isParked: (record: FiberRecord) => boolean): void {
+  /** A fiber arrives at a step, and so has passed the one before, when there have been so many tasks; answers whom it has overtaken. */
+  arrives(
+    fiber: FiberRecord,
+    step: string,
+    tasks: number,
+    isParked: (record: FiberRecord) => boolean
+  ): ReadonlyArray<FiberRecord> {
     this.hasSteps = true
-    if (this.limit === Infinity) return
+    if (this.limit === Infinity) return nobody
+    const overtaken: Array<FiberRecord> = []
     for (const visit of this.at.get(fiber)?.before ?? []) {
       if (this.at.get(visit.fiber) !== visit || !isParked(visit.fiber)) continue
       visit.overtaken.push(tasks)
+      overtaken.push(visit.fiber)
       if (visit.overtaken.length > this.limit) this.suspects.add(visit)
     }
     const before = [...this.at.values()].filter((visit) => visit.step === step && isParked(visit.fiber))
     this.at.set(fiber, { step, before, fiber, overtaken: [] })
+    return overtaken
   }
 
   /** Every task but the last ones, from number `oldest` on, has run. */
@@ -68,3 +76,5 @@ export class Bypass {
     }
   }
 }
+
+const nobody: ReadonlyArray<FiberRecord> = []

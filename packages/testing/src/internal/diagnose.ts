@@ -85,7 +85,7 @@ export const diagnose = Effect.fnUntraced(function* (
     reproducible,
     run
   }
-  const columns = recorder.render(runner.engineOf(mode).records)
+  const columns = recorder.render(runner.engineOf(mode))
   return { ...failure, trace: render(failure, columns) } satisfies Failure
 })
 

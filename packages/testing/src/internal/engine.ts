@@ -257,7 +257,8 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
     if (record === undefined) return
     record.reach(name)
     this.recorder?.steps(record)
-    this.bypass.arrives(record, name, this.slices.order, this.slices.isParked)
+    const overtaken = this.bypass.arrives(record, name, this.slices.order, this.slices.isParked)
+    this.recorder?.overtakes(record, overtaken)
   }
 
   shouldYield(fiber: AnyFiber): boolean {

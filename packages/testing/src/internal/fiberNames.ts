@@ -9,8 +9,10 @@ interface Name {
   readonly depth: number
 }
 
+export type Names = ReadonlyMap<FiberRecord, string>
+
 /** root, root.1, root.1.2: numbered in the order of the forks, so the same in every schedule. */
-export const fiberNames = (records: ReadonlyArray<FiberRecord>): ReadonlyMap<FiberRecord, string> => {
+export const fiberNames = (records: ReadonlyArray<FiberRecord>): Names => {
   const siblings = new Map<FiberRecord | undefined, Array<FiberRecord>>()
   for (const record of records) {
     const found = siblings.get(record.parent)

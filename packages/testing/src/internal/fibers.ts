@@ -39,8 +39,8 @@ export class FiberRecord {
   immediate = false
   /** How often it has yielded of its own accord. */
   yields = 0
-  /** It waits for a time. */
-  asleep = false
+  /** The time that it waits for. */
+  wakesAt: number | undefined = undefined
   /** The last `Explorer.step`, and the span in which it was. */
   private step: string | undefined = undefined
   private stepSpan: object | undefined = undefined

@@ -22,7 +22,8 @@ import { Runner, type RunResult } from "./runner.ts"
 import { Allowance } from "./shrink.ts"
 import { replaySearch } from "./strategies/replay.ts"
 import { TraceRecorder } from "./trace.ts"
-import { describeVerdict, reasonOf, verdictKey } from "./verdict.ts"
+import { describeVerdict, verdictKey } from "./verdict.ts"
+import { reasonOf } from "./waiting.ts"
 
 /**
  * What runs while the target is interrupted. `make` may put more into it, for the invariant to look at.
@@ -224,7 +225,7 @@ export const interruptEverywhere = <S extends Scenario<unknown>, E, R, E2, R2>(
       const message = [
         describeVerdict(same ? traced.verdict : verdict!),
         "",
-        recorder.render(runner.engineOf(mode).records),
+        recorder.render(runner.engineOf(mode)),
         "",
         describePlan(plan),
         `replay: ${replay}`

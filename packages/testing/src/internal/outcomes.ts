@@ -8,7 +8,8 @@ import { exhaustive, type Strategy } from "../Strategy.ts"
 import { formatReplay } from "./replayString.ts"
 import type { RunResult } from "./runner.ts"
 import { type Make, type Options, session } from "./session.ts"
-import { describeVerdict, reasonOf, type Verdict } from "./verdict.ts"
+import { describeVerdict, type Verdict } from "./verdict.ts"
+import { reasonOf } from "./waiting.ts"
 
 /**
  * One result that was reached.

@@ -39,6 +39,8 @@ export interface Recorder {
   readonly enters: (record: FiberRecord) => void
   readonly preempted: (record: FiberRecord) => void
   readonly steps: (record: FiberRecord) => void
+  /** It was served before others who have waited longer. */
+  readonly overtakes: (record: FiberRecord, others: ReadonlyArray<FiberRecord>) => void
   /** Something is done to a fiber. */
   readonly remarks: (fiber: AnyFiber, text: string) => void
 }

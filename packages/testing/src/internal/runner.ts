@@ -12,7 +12,8 @@ import type { Intervention, Plan, Recorder, Stop } from "./run.ts"
 import type { RunFacts, Search } from "./search.ts"
 import { replaySearch } from "./strategies/replay.ts"
 import { type Run, Surroundings } from "./surroundings.ts"
-import { type NameOperation, type Verdict, verdictOf } from "./verdict.ts"
+import { type Verdict, verdictOf } from "./verdict.ts"
+import type { Operations } from "./waiting.ts"
 
 export type Program = () => Effect.Effect<unknown, unknown>
 
@@ -94,7 +95,7 @@ export class Runner {
       const seed = search.next() ?? 0
       const run = this.begin(mode, { search, seed, intervention: extra.intervention }, extra)
       return Effect.map(this.settle(mode, run, seed, extra), (stop) => {
-        const result = this.conclude(run, stop, seed, extra.trace?.nameOperation)
+        const result = this.conclude(run, stop, seed, extra.trace)
         search.done(result.facts)
         return result
       })
@@ -183,9 +184,8 @@ export class Runner {
       search.next()
       return this.begin(mode, { search, seed, intervention: extra.intervention }, { ...extra, watched: true })
     }
-    return Effect.onInterrupt(
-      this.surroundings.settle(run, { daemons, again, known: extra.trace?.atRest }),
-      () => this.abandon(run)
+    return Effect.onInterrupt(this.surroundings.settle(run, { daemons, again, known: extra.trace?.atRest }), () =>
+      this.abandon(run)
     )
   }
 
@@ -204,12 +204,7 @@ export class Runner {
     watch?.stop()
   }
 
-  private conclude(
-    run: Run,
-    stop: Stop | "outside",
-    seed: number,
-    nameOperation: NameOperation | undefined
-  ): RunResult {
+  private conclude(run: Run, stop: Stop | "outside", seed: number, operations: Operations | undefined): RunResult {
     const { engine } = run
     if (engine.wasMoved && this.outside.size < mostNames) {
       const names = fiberNames(engine.records)
@@ -220,7 +215,7 @@ export class Runner {
       }
     }
     this.hasSteps ||= engine.bypass.hasSteps
-    const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, nameOperation })
+    const verdict = verdictOf(engine, stop, { daemons: this.options.daemons, operations })
     this.end(run)
     this.surroundings.runEnded()
     return { verdict, exit: engine.exit, seed, facts: engine.facts }
@@ -235,9 +230,8 @@ interface Ready {
 }
 
 /** Listens to a run that is made for its trace. */
-export interface Trace extends Recorder {
+export interface Trace extends Recorder, Operations {
   readonly tracer: (base: Context.Context<never>) => Tracer.Tracer
-  readonly nameOperation: NameOperation
   /** What is known already of a run that comes to rest. */
   readonly atRest: "quiescent" | "outside"
 }

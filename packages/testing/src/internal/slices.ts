@@ -61,7 +61,7 @@ export class Slices {
     return record !== undefined && this.waits(record)
   }
   /** Whether it waits for something else than a time. */
-  readonly isParked = (record: FiberRecord): boolean => !record.asleep && this.waits(record)
+  readonly isParked = (record: FiberRecord): boolean => record.wakesAt === undefined && this.waits(record)
 
   private waits(record: FiberRecord): boolean {
     return !record.ended && record.continuation === undefined && record.turn !== this.turns

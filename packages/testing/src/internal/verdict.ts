@@ -4,19 +4,8 @@ import * as Exit from "effect/Exit"
 
 import type { Engine } from "./engine.ts"
 import { fiberNames } from "./fiberNames.ts"
-import type { FiberRecord } from "./fibers.ts"
 import type { Stop } from "./run.ts"
-
-/** A fiber that had not ended, and what is known of it. */
-interface Waiting {
-  readonly fiber: string
-  /** Its last `Explorer.step`, else its span. */
-  readonly doing: string | undefined
-  /** Its last operation, where operations can be named. */
-  readonly operation: string | undefined
-  /** Who forked it, and at which step. */
-  readonly forkedBy: string | undefined
-}
+import { type Operations, reasonOf, type Waiting, waitingOf } from "./waiting.ts"
 
 export type Verdict =
   | { readonly _tag: "Failed"; readonly cause: Cause.Cause<unknown> }
@@ -30,30 +19,12 @@ export type Verdict =
     }
   | { readonly _tag: "Outside"; readonly waiting: ReadonlyArray<Waiting> }
 
-/** Names the last operation of a fiber; there is one while a run is traced. */
-export type NameOperation = (record: FiberRecord) => string | undefined
-
-const waitingOf = (engine: Engine, nameOperation: NameOperation): ReadonlyArray<Waiting> => {
-  const names = fiberNames(engine.records)
-  return engine.records
-    .filter((record) => !record.ended)
-    .map((record) => {
-      const parent = record.parent === undefined ? undefined : names.get(record.parent)
-      return {
-        fiber: names.get(record)!,
-        doing: record.doing,
-        operation: nameOperation(record),
-        forkedBy: parent === undefined || record.forkedIn === undefined ? parent : `${parent} at ${record.forkedIn}`
-      }
-    })
-}
-
 export const verdictOf = (
   engine: Engine,
   stop: Stop | "outside",
-  options: { readonly daemons: "forbid" | "allow"; readonly nameOperation?: NameOperation | undefined }
+  options: { readonly daemons: "forbid" | "allow"; readonly operations?: Operations | undefined }
 ): Verdict | undefined => {
-  const waiting = () => waitingOf(engine, options.nameOperation ?? (() => undefined))
+  const waiting = () => waitingOf(engine.records, options.operations)
   const { bypass, exit, resources } = engine
   if (engine.thrown !== undefined) return { _tag: "Failed", cause: Cause.die(engine.thrown.error) }
   if (exit !== undefined && Exit.isFailure(exit)) return { _tag: "Failed", cause: exit.cause }
@@ -85,14 +56,6 @@ export const verdictKey = (verdict: Verdict): string => {
     default:
       return verdict._tag
   }
-}
-
-/** The first line of what went wrong. */
-export const reasonOf = (cause: Cause.Cause<unknown>): string => {
-  const [error] = Cause.hasInterruptsOnly(cause) ? [] : Cause.prettyErrors(cause)
-  if (error === undefined) return "interrupted"
-  const [message = ""] = error.message.split("\n")
-  return message === "" ? error.name : `${error.name}: ${message}`
 }
 
 const count = ({ length }: ReadonlyArray<Waiting>, one: string, many: string): string =>
@@ -127,10 +90,11 @@ const told = 12
 const lines = (head: string, waiting: ReadonlyArray<Waiting>): string =>
   [
     head,
-    ...waiting.slice(0, told).map(({ doing, fiber, forkedBy, operation }) => {
+    ...waiting.slice(0, told).map(({ doing, fiber, forkedBy, operation, waitsFor }) => {
+      const where = waitsFor ?? operation
       const facts = [
         doing === undefined ? undefined : `at "${doing}"`,
-        operation === undefined ? undefined : `in ${operation}`,
+        where === undefined ? undefined : `in ${where}`,
         forkedBy === undefined ? undefined : `forked by ${forkedBy}`
       ].filter((fact) => fact !== undefined)
       return `  ${fiber}${facts.length === 0 ? "" : ` ${facts.join(", ")}`}`

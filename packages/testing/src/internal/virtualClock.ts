@@ -56,7 +56,7 @@ export class VirtualClock implements Clock {
     return Effect.callback<void>((resume) => {
       const at = Math.min(this.now + millis, endOfTime)
       const sleeper = { at, millis, wake: () => resume(Effect.void), fiber: this.wakes.running() }
-      if (sleeper.fiber !== undefined) sleeper.fiber.asleep = true
+      if (sleeper.fiber !== undefined) sleeper.fiber.wakesAt = at
       let index = this.sleepers.length
       while (index > 0 && this.sleepers[index - 1]!.at > sleeper.at) index--
       this.sleepers.splice(index, 0, sleeper)
@@ -85,12 +85,12 @@ export class VirtualClock implements Clock {
     this.now = time
     while (this.sleepers.length > 0 && this.sleepers[0]!.at <= time) {
       const sleeper = this.sleepers.shift()!
-      if (sleeper.fiber !== undefined) sleeper.fiber.asleep = false
+      if (sleeper.fiber !== undefined) sleeper.fiber.wakesAt = undefined
       this.wakes.due(sleeper)
     }
   }
   private remove(sleeper: Sleeper): void {
-    if (sleeper.fiber !== undefined) sleeper.fiber.asleep = false
+    if (sleeper.fiber !== undefined) sleeper.fiber.wakesAt = undefined
     const index = this.sleepers.indexOf(sleeper)
     if (index >= 0) this.sleepers.splice(index, 1)
     else this.wakes.gone(sleeper)

@@ -159,12 +159,12 @@ describe("gallery", { concurrent: false }, () => {
       "failed: Error: an update was lost
 
       root         | root.1                                   | root.2
-      -------------+------------------------------------------+---------------------------
+      -------------+------------------------------------------+-------------------------------
       7 ops: waits |                                          |
                    | [read] 5 ops: preempted before withFiber |
-                   |                                          | [read] [write] 9 ops: ends
-                   | [read] [write] 4 ops: ends               |
-      4 ops: ends  |                                          |
+                   |                                          | [read] [write] 9 ops: succeeds
+                   | [read] [write] 4 ops: succeeds           |
+      4 ops: dies  |                                          |
 
       found by run 7 in mode op with seed 0; 1 deviation from the default order
       also in mode op3: op3:0:3.1
@@ -174,16 +174,16 @@ describe("gallery", { concurrent: false }, () => {
   it("a deadlock", async () => {
     expect(await traceOf(lockOrder)).toMatchInlineSnapshot(`
       "deadlock: 3 fibers wait and nothing can run
-        root in wait
-        root.1 at "lock b", in wait, forked by root
-        root.2 at "lock a", in wait, forked by root
+        root in Effect.forEach root.1, root.2
+        root.1 at "lock b", in Semaphore.take, forked by root
+        root.2 at "lock a", in Semaphore.take, forked by root
 
-      root         | root.1                                  | root.2
-      -------------+-----------------------------------------+--------------------------------
-      8 ops: waits |                                         |
-                   | [lock a] 5 ops: preempted before OnExit |
-                   |                                         | [lock b] [lock a] 15 ops: waits
-                   | [lock a] [lock b] 10 ops: waits         |
+      root         | root.1                                            | root.2
+      -------------+---------------------------------------------------+--------------------------------
+      8 ops: waits |                                                   |
+                   | [lock a] 5 ops: preempted before OnExit           |
+                   |                                                   | [lock b] [lock a] 15 ops: waits
+                   | [lock a] [lock b] 10 ops: waits in Semaphore.take |
 
       found by run 7 in mode op with seed 0; 1 deviation from the default order
       also in mode op3: op3:0:3.1
@@ -193,16 +193,16 @@ describe("gallery", { concurrent: false }, () => {
   it("a deadlock of one who was left behind", async () => {
     expect(await traceOf(reusedBarrier)).toMatchInlineSnapshot(`
       "deadlock: 3 fibers wait and nothing can run
-        root in wait
-        root.1 at "round 1", in wait, forked by root
-        root.2 at "round 2", in wait, forked by root
+        root in Effect.forEach root.1, root.2
+        root.1 at "round 1", in Latch.await, forked by root
+        root.2 at "round 2", in Latch.await, forked by root
 
       root         | root.1                                 | root.2
-      -------------+----------------------------------------+----------------------------------
+      -------------+----------------------------------------+-------------------------------------------------
       5 ops: waits |                                        |
                    | [round 1] 7 ops: preempted before wait |
-                   |                                        | [round 1] [round 2] 18 ops: waits
-                   | [round 1] 1 op: waits                  |
+                   |                                        | [round 1] [round 2] 18 ops: waits in Latch.await
+                   | [round 1] 1 op: waits in Latch.await   |
 
       found by run 9 in mode op with seed 0; 1 deviation from the default order
       also in mode op3: op3:0:5.1
@@ -219,11 +219,11 @@ describe("gallery", { concurrent: false }, () => {
                     | [enter] [read] 21 ops: yields      |                                    |
                     |                                    | [enter] [read] 20 ops: yields      |
                     |                                    |                                    | [enter] 9 ops: waits
-                    | [enter] [read] 27 ops: yields      |                                    |
-                    |                                    | [enter] [read] 27 ops: yields      |
-                    | [enter] [read] 27 ops: yields      |                                    |
-                    |                                    | [enter] [read] 27 ops: yields      |
-                    | [enter] [read] 27 ops: yields      |                                    |
+                    | [read] overtakes root.3            |                                    |
+                    |                                    | [read] overtakes root.3            |
+                    | [read] overtakes root.3            |                                    |
+                    |                                    | [read] overtakes root.3            |
+                    | [read] overtakes root.3            |                                    |
 
       found by run 1 in mode op with seed 0; 0 deviations from the default order
       also in mode stock: stock:0:
@@ -234,13 +234,13 @@ describe("gallery", { concurrent: false }, () => {
     expect(await traceOf(checkThenAct)).toMatchInlineSnapshot(`
       "lost resource: connection (1 not released)
 
-      root         | root.1                                    | root.2
-      -------------+-------------------------------------------+--------------------------
-      7 ops: waits |                                           |
-                   | [check] 4 ops: preempted before withFiber |
-                   |                                           | [check] [act] 9 ops: ends
-                   | [check] [act] 5 ops: ends                 |
-      11 ops: ends |                                           |
+      root             | root.1                                    | root.2
+      -----------------+-------------------------------------------+------------------------------
+      7 ops: waits     |                                           |
+                       | [check] 4 ops: preempted before withFiber |
+                       |                                           | [check] [act] 9 ops: succeeds
+                       | [check] [act] 5 ops: succeeds             |
+      11 ops: succeeds |                                           |
 
       found by run 6 in mode op with seed 0; 1 deviation from the default order
       also in mode op3: op3:0:2.1
@@ -250,18 +250,18 @@ describe("gallery", { concurrent: false }, () => {
   it("a leaked fiber", async () => {
     expect(await traceOf(leakedFiber)).toMatchInlineSnapshot(`
       "leak: the root has ended and 1 fiber has not
-        root.2.1 at "heartbeat", in wait, forked by root.2 at fork
+        root.2.1 at "heartbeat", in sleep until 1000 ms, forked by root.2 at fork
 
-      root                | root.1                 | root.2                               | root.2.1
-      --------------------+------------------------+--------------------------------------+-------------------------
-      3 ops: waits        |                        |                                      |
-                          | [cached] 4 ops: yields |                                      |
-                          |                        | [fork] 6 ops: preempted before its … |
-                          | [cached] 1 op: ends    |                                      |
-      3 ops: at withFiber |                        |                                      |
-                          |                        | [fork] ends                          |
-      5 ops: ends         |                        |                                      |
-                          |                        |                                      | [heartbeat] 7 ops: waits
+      root                | root.1                  | root.2                              | root.2.1
+      --------------------+-------------------------+-------------------------------------+-------------------------
+      3 ops: waits        |                         |                                     |
+                          | [cached] 4 ops: yields  |                                     |
+                          |                         | [fork] 6 ops: preempted before its… |
+                          | [cached] 1 op: succeeds |                                     |
+      3 ops: at withFiber |                         |                                     |
+                          |                         | [fork] interrupted by root          |
+      5 ops: succeeds     |                         |                                     |
+                          |                         |                                     | [heartbeat] 7 ops: waits
 
       found by run 12 in mode op with seed 0; 1 deviation from the default order
       also in mode op3: op3:0:6.1
