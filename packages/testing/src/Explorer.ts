@@ -40,6 +40,7 @@ import type { Mode } from "./internal/model.ts"
 import { type Outcome, type Outcomes, outcomes } from "./internal/outcomes.ts"
 import { choose, type Resource, resource, step } from "./internal/probes.ts"
 import type { RunResult } from "./internal/runner.ts"
+import { Samples } from "./internal/samples.ts"
 import { type Make, type Options, session } from "./internal/session.ts"
 import type { Verdict } from "./internal/verdict.ts"
 
@@ -113,7 +114,10 @@ export interface Report {
   readonly runs: number
   /** Counted up to a million. */
   readonly distinctSchedules: number
-  /** Every schedule was run that the strategy is about; for a replay: the one that it is about, as it was. */
+  /**
+   * Every schedule was run that the strategy is about, and some of them once more, as a program that keeps something
+   * from run to run is another one each time; for a replay: the one that it is about, as it was.
+   */
   readonly exhausted: boolean
   /** For `pct`, also in a portfolio: the least chance that one run finds a bug of its depth. Else undefined. */
   readonly probability: number | undefined
@@ -174,6 +178,7 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
       const { budget, mode, runner, seed, strategy } = session(make, context, options, { runs: 2000 })
       const search = strategy.search(seed)
       const schedules = new DistinctSchedules()
+      const samples = new Samples()
       let failed: (RunResult & { readonly verdict: Verdict }) | undefined
       let runs = 0
       const begun = performance.now()
@@ -181,6 +186,7 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
         const left = { runs: budget.runs - runs, millis: budget.millis - (performance.now() - begun) }
         const made = yield* runner.explore(mode, search, left, (result) => {
           schedules.add(result.facts.schedule)
+          samples.add(result)
           const { verdict } = result
           if (verdict !== undefined) failed = { ...result, verdict }
           return failed !== undefined
@@ -190,6 +196,8 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
         failed = undefined
       }
       if (failed === undefined) runner.checkSteps()
+      const exhausted =
+        search.exhausted?.() === true && (runner.mixed || (yield* samples.areSteady(runner, mode)))
       const failure =
         failed === undefined ? undefined : yield* diagnose(runner, mode, failed, runs, options.shrink !== false)
       return {
@@ -198,7 +206,7 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
         strategy: strategy.name,
         runs,
         distinctSchedules: schedules.size,
-        exhausted: search.exhausted?.() === true,
+        exhausted,
         probability: search.probability?.(),
         outside: [...runner.outside],
         failure

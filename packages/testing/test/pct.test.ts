@@ -57,14 +57,14 @@ describe("pct keeps to its bound", () => {
       while (left.some((line) => line !== "")) {
         const ready = [0, 1, 2].filter((thread) => left[thread] !== "")
         const candidates = ready.length
-        const point = { kind: "dispatch", candidates, keyOf: (at: number) => ready[at]!, yieldsOf: () => 0 } as const
+        const point = { kind: "dispatch", candidates, keyOf: (at: number) => ready[at]!, yieldsOf: () => 0, digest: 0 } as const
         const thread = ready[candidates === 1 ? 0 : search.choose(candidates, point)]!
         if (candidates > 1) points++
         log += left[thread]![0]!
         left[thread] = left[thread]!.slice(1)
       }
       if (log === "abcba") found++
-      search.done({ points, steps: 5, schedule: [], redundant: false, drawsRandom: false })
+      search.done({ points, steps: 5, schedule: [], redundant: false, drawsRandom: false, digest: 0 })
     }
     // the one order of the priorities, and two changes, at their points and in their order
     assert.approximately(found / runs, 1 / (6 * 4 * 3), 0.003)

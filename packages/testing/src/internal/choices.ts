@@ -7,6 +7,7 @@ import type { Point, Search } from "./search.ts"
 export class Choices implements Point {
   kind: PointKind = "dispatch"
   points = 0
+  digest = 0
   deviations: Array<Deviation> = []
   private search: Search = defaults
   /** Where a fiber could go on that runs: it, and after it the one on whose stack it does. */
@@ -19,17 +20,19 @@ export class Choices implements Point {
 
   begin(search: Search): void {
     this.search = search
-    this.points = 0
+    this.points = this.digest = 0
     this.deviations = []
   }
 
-  decide(alternatives: number, kind: PointKind, running: FiberRecord | undefined): number {
+  decide(alternatives: number, kind: PointKind, running: FiberRecord | undefined, steps: number): number {
     this.kind = kind
     this.running = kind === "preemption" || kind === "resume" ? running : undefined
+    this.digest = mix(mix(mix(this.digest, alternatives), kind.length), steps)
     const wanted = this.search.choose(alternatives, this)
     const point = this.points++
     // one that is not there was meant for another run
     if (!(wanted > 0 && wanted < alternatives)) return 0
+    this.digest = mix(this.digest, wanted)
     this.deviations.push({ point, alternative: wanted })
     return wanted
   }
@@ -52,5 +55,8 @@ export class Choices implements Point {
     return this.running.below === undefined ? 1 : 2
   }
 }
+
+/** FNV-1a, a number at a time. */
+const mix = (digest: number, number: number): number => Math.imul(digest ^ number, 0x01000193)
 
 const defaults: Search = { next: () => undefined, choose: () => 0, done: () => {} }

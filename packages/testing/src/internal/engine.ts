@@ -241,9 +241,9 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
     return this.slices.steps
   }
   get facts(): RunFacts {
-    const { deviations, points } = this.choices
+    const { deviations, digest, points } = this.choices
     const { random, redundant, steps } = this
-    return { points, steps, schedule: deviations, redundant, drawsRandom: random.drawn }
+    return { points, steps, schedule: deviations, redundant, drawsRandom: random.drawn, digest }
   }
 
   /** A choice between `alternatives` values, by the strategy. */
@@ -371,7 +371,7 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
   }
 
   private decide(alternatives: number, kind: PointKind): number {
-    return this.fair ? 0 : this.choices.decide(alternatives, kind, this.slices.current)
+    return this.fair ? 0 : this.choices.decide(alternatives, kind, this.slices.current, this.slices.steps)
   }
 
   private preempt(record: FiberRecord): true {

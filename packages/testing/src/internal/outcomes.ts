@@ -7,6 +7,7 @@ import { format } from "effect/Formatter"
 import { exhaustive, type Strategy } from "../Strategy.ts"
 import { formatReplay } from "./replayString.ts"
 import type { RunResult } from "./runner.ts"
+import { Samples } from "./samples.ts"
 import { type Make, type Options, session } from "./session.ts"
 import { describeVerdict, type Verdict } from "./verdict.ts"
 import { reasonOf } from "./waiting.ts"
@@ -97,23 +98,27 @@ export const outcomes = <A, E, R>(
       const look = Effect.fnUntraced(function* () {
         const search = strategy.search(seed)
         const found = new Map<string, { count: number; readonly first: RunResult }>()
+        const writtenOf = (run: RunResult) => resultOf(run.exit as Exit.Exit<A, E> | undefined, run.verdict, render)
+        const samples = new Samples(writtenOf)
         let drawsRandom = false
         const { runs } = yield* runner.explore(mode, search, budget, (run) => {
           drawsRandom ||= run.facts.drawsRandom
-          const result = resultOf(run.exit as Exit.Exit<A, E> | undefined, run.verdict, render)
+          samples.add(run)
+          const result = writtenOf(run)
           const known = found.get(result)
           if (known === undefined) found.set(result, { count: 1, first: run })
           else known.count++
           return false
         })
-        return { found, runs, exhausted: search.exhausted?.() === true && !drawsRandom }
+        return { found, runs, samples, exhausted: search.exhausted?.() === true && !drawsRandom }
       })
       let seen = yield* look()
       // time may have passed before a promise could answer: once that is known, it waits
       for (const { first } of seen.found.values()) if (!runner.mixed) yield* runner.holds(mode, first)
       if (runner.mixed) seen = yield* look()
       runner.checkSteps()
-      const { exhausted, found, runs } = seen
+      const { found, runs, samples } = seen
+      const exhausted = seen.exhausted && (runner.mixed || (yield* samples.areSteady(runner, mode)))
       const all = Array.from(found, ([result, { count, first }]) => ({
         result,
         count,

@@ -13,6 +13,8 @@ export interface Point {
   readonly keyOf: (index: number) => number
   /** The number of yields that a fiber has made of its own accord, where one of them is why it is a candidate; else 0. */
   readonly yieldsOf: (index: number) => number
+  /** Of the points up to this one, what was chosen before, and after how many operations each came: the same in equal runs. */
+  readonly digest: number
 }
 
 /** What a run turned out to be. */
@@ -25,6 +27,8 @@ export interface RunFacts {
   readonly redundant: boolean
   /** It was moved by `Random`, so another seed may bring another run. */
   readonly drawsRandom: boolean
+  /** The digest of its last point. */
+  readonly digest: number
 }
 
 /**

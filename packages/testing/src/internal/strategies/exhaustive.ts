@@ -35,8 +35,9 @@ class Runs {
   private preemptionEnds = new Int32Array(64)
   private preemptions = new Int32Array(64)
   private alternatives = new Float64Array(64)
+  private digests = new Int32Array(64)
 
-  add(parent: number, { alternative, point }: Deviation, open: Open, preemptions: number): void {
+  add(parent: number, { alternative, point }: Deviation, open: Open, preemptions: number, digest: number): void {
     if (this.size === this.parents.length) this.grow()
     const run = this.size++
     this.parents[run] = parent
@@ -45,6 +46,7 @@ class Runs {
     this.freeEnds[run] = open.free
     this.preemptionEnds[run] = open.preemption
     this.preemptions[run] = preemptions
+    this.digests[run] = digest
   }
   /** The first point at which a deviation of this kind could continue a run, and the one behind the last. */
   rangeOf(run: number, kind: Kind): readonly [from: number, end: number] {
@@ -54,6 +56,10 @@ class Runs {
   }
   preemptionsOf(run: number): number {
     return this.preemptions[run]!
+  }
+  /** That of the point behind its last deviation. */
+  digestOf(run: number): number {
+    return this.digests[run]!
   }
   scheduleOf(last: number): Schedule {
     const schedule: Array<Deviation> = []
@@ -73,6 +79,7 @@ class Runs {
     this.freeEnds = twice(Int32Array, this.freeEnds)
     this.preemptionEnds = twice(Int32Array, this.preemptionEnds)
     this.preemptions = twice(Int32Array, this.preemptions)
+    this.digests = twice(Int32Array, this.digests)
     this.alternatives = twice(Float64Array, this.alternatives)
   }
 }
@@ -132,6 +139,9 @@ export const exhaustiveSearch = (
   let end = 0
   let alternative = 1
   let preemptions = 0
+  /** The digests of its points from the first on that continues it: those who continue it come past the same ones. */
+  let trail: Array<number> = []
+  let from = 0
 
   // the run that is made
   let point = 0
@@ -140,6 +150,8 @@ export const exhaustiveSearch = (
   /** How many alternatives there are where it deviates. */
   let alternatives = 0
   const open: Open = { free: 0, preemption: 0 }
+  /** The digest of the point behind the deviation. */
+  let digestBehind = 0
 
   const nextParent = (): boolean => {
     while (at >= end) {
@@ -151,6 +163,8 @@ export const exhaustiveSearch = (
         parent = walk.from
       }
       ;[at, end] = runs.rangeOf(parent, walk.adds)
+      from = at
+      trail = [runs.digestOf(parent)]
       alternative = 1
       schedule = runs.scheduleOf(parent)
     }
@@ -171,8 +185,10 @@ export const exhaustiveSearch = (
       begin()
       return seed
     },
-    choose: (count, { kind }) => {
+    choose: (count, { digest, kind }) => {
       const here = point++
+      if (deviated && here === at + 1) digestBehind = digest
+      if (!deviated && here >= from && digest !== (trail[here - from] ??= digest)) lost = true
       if (schedule[taken]?.point === here) return schedule[taken++]!.alternative
       if (here < at) return 0
       const preempts = kind === "preemption" || kind === "resume"
@@ -202,7 +218,7 @@ export const exhaustiveSearch = (
         return
       }
       if ((open.free > 0 || open.preemption > 0) && !redundant) {
-        if (runs.size < most) runs.add(parent, { point: at, alternative }, open, preemptions)
+        if (runs.size < most) runs.add(parent, { point: at, alternative }, open, preemptions, digestBehind)
         else lost = true
       }
       if (++alternative < alternatives) return
