@@ -55,6 +55,24 @@ describe("verdicts", () => {
     assert.strictEqual(forEver?.verdict._tag, "Livelock")
   })
 
+  it("livelock: whoever spins without a yield is preempted in fair order, so that others get on", async () => {
+    const spins = (turns: number) =>
+      Effect.gen(function* () {
+        const stop = yield* Ref.make(false)
+        const others = Effect.replicateEffect(Effect.yieldNow, turns, { discard: true })
+        yield* Effect.forkChild(Effect.andThen(others, Ref.set(stop, true)))
+        yield* Effect.yieldNow
+        while (!(yield* Ref.get(stop)));
+      })
+    for (const mode of ["op3", "op"] as const) {
+      const options = { mode, maxSteps: 3000, runs: 5, strategy: Strategy.exhaustive({ preemptions: 0 }) }
+      assert.isUndefined((await verdict(spins(40), options))?.trace, mode)
+    }
+    for (const mode of ["stock", "resume"] as const) {
+      assert.isUndefined((await verdict(spins(8), { mode, maxSteps: 1000, runs: 5 }))?.trace, mode)
+    }
+  })
+
   it("livelock is not called where time would end the loop, however long it takes", async () => {
     for (const duration of ["20 millis", "1 hour", "10000 days"] as const) {
       const waits = Effect.gen(function* () {

@@ -46,6 +46,8 @@ const firstPreemptible: Readonly<Record<Mode, number>> = { stock: Infinity, resu
 /** In fair order a fiber is preempted after so many operations, and after so many tasks time passes: twice as much each time. */
 const fairOperations = 32
 const fairTasks = 64
+/** Where nobody can be preempted a fiber has 2,048 operations in a row, and each its turns even so. */
+const fairStockSteps = 16 * 2048
 
 export class Engine implements Scheduler.Scheduler, Dispatching {
   readonly executionMode = "async" as const
@@ -177,7 +179,8 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
             if (this.fair) return "steps"
             this.fair = true
             this.target = undefined
-            this.limit += this.options.maxSteps
+            const { maxSteps } = this.options
+            this.limit += this.firstPreemptible === Infinity ? Math.max(maxSteps, fairStockSteps) : maxSteps
           }
           this.bypass.hasRun(this.ready.oldest, this.slices.isParked)
           if (this.bypass.starvation !== undefined) return "starved"

@@ -3,6 +3,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 
 import { Engine } from "./engine.ts"
@@ -55,7 +57,9 @@ export class Runner {
   private readonly surroundings: Surroundings
 
   constructor(program: Program, base: Context.Context<never>, options: RunnerOptions) {
-    this.program = Effect.suspend(program)
+    const each = Effect.suspend(program)
+    // what a run leaves to the scope of whoever explores would end after the run, and nobody ends what is left of one
+    this.program = hasScope(base) ? Effect.scoped(each) : each
     this.base = base
     this.options = options
     this.surroundings = new Surroundings(options.outsideMillis)
@@ -221,6 +225,9 @@ export class Runner {
     return { verdict, exit: engine.exit, seed, facts: engine.facts }
   }
 }
+
+const hasScope = (context: Context.Context<never>): boolean =>
+  Option.isSome(Context.getOption(context as Context.Context<Scope.Scope>, Scope.Scope))
 
 type Fork = (effect: Effect.Effect<unknown, unknown>) => Fiber.Fiber<unknown, unknown>
 
