@@ -134,6 +134,20 @@ describe("a run leaves nothing behind that could disturb another", () => {
     assert.strictEqual(begun, 20)
   })
 
+  it("a dispatcher that was kept serves whoever uses it, also when its run did not end", async () => {
+    let kept: Scheduler.SchedulerDispatcher | undefined
+    const program = Effect.gen(function* () {
+      kept ??= Fiber.getCurrent()!.currentDispatcher
+      if ((yield* Explorer.choose(2)) === 0) return yield* Effect.never
+      return yield* Effect.callback<void>((resume) => kept!.scheduleTask(() => resume(Effect.void), 0))
+    })
+    const { outcomes } = await run(Explorer.outcomes(program, { render: () => "ended" }))
+    assert.deepStrictEqual(
+      outcomes.map(({ result }) => result),
+      ["deadlock", "ended"]
+    )
+  })
+
   it("also when the earlier one did not end", async () => {
     let queue: Queue.Queue<number> | undefined
     const shared = Effect.gen(function* () {
