@@ -38,8 +38,8 @@ export interface Failure {
 /** Runs that shrinking may take; where each of them waits for something outside, a good deal fewer. */
 const shrinkRuns = 3000
 const shrinkRunsOutside = 60
-/** Runs of a strategy that looks for the same in a weaker mode: so many, or as many as it took to find it. */
-const weakestRuns = 300
+/** Runs of a strategy that looks for the same in a weaker mode: as many as it took to find it, within these. */
+const weakestRuns = { least: 300, most: 1000 }
 
 export const diagnose = Effect.fnUntraced(function* (
   runner: Runner,
@@ -56,9 +56,12 @@ export const diagnose = Effect.fnUntraced(function* (
   const shrinks = small && reproducible
   const runs = runner.mixed ? shrinkRunsOutside : shrinkRuns
   const schedule = shrinks ? yield* shrink(runner, { mode, seed, schedule: original }, key, runs) : original
+  const weakerRuns = runner.mixed
+    ? shrinkRunsOutside / 6
+    : Math.max(weakestRuns.least, Math.min(weakestRuns.most, run))
   const weaker = modes.slice(0, modes.indexOf(mode))
   const least = shrinks
-    ? yield* weakest(runner, weaker, seed, key, runner.mixed ? shrinkRunsOutside / 6 : Math.max(weakestRuns, run))
+    ? yield* weakest(runner, weaker, seed, key, weakerRuns)
     : undefined
 
   const recorder = new TraceRecorder(failed.verdict._tag === "Outside" ? "outside" : "quiescent")

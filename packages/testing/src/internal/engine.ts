@@ -46,8 +46,9 @@ const firstPreemptible: Readonly<Record<Mode, number>> = { stock: Infinity, resu
 /** In fair order a fiber is preempted after so many operations, and after so many tasks time passes: twice as much each time. */
 const fairOperations = 32
 const fairTasks = 64
-/** Where nobody can be preempted a fiber has 2,048 operations in a row, and each its turns even so. */
-const fairStockSteps = 16 * 2048
+/** So many tasks there are at least in fair order, as one may have 2,048 operations where nobody can be preempted. */
+const leastFairTasks = 64
+const leastFairSteps = 2048
 
 export class Engine implements Scheduler.Scheduler, Dispatching {
   readonly executionMode = "async" as const
@@ -176,11 +177,10 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
         while (this.ready.size > 0) {
           if (this.thrown !== undefined) return "thrown"
           if (this.slices.steps > this.limit || ++this.tasks > this.limit) {
-            if (this.fair) return "steps"
+            if (this.fairTurns >= leastFairTasks) return "steps"
+            this.limit = Math.max(this.limit, this.slices.steps) + (this.fair ? leastFairSteps : this.options.maxSteps)
             this.fair = true
             this.target = undefined
-            const { maxSteps } = this.options
-            this.limit += this.firstPreemptible === Infinity ? Math.max(maxSteps, fairStockSteps) : maxSteps
           }
           this.bypass.hasRun(this.ready.oldest, this.slices.isParked)
           if (this.bypass.starvation !== undefined) return "starved"
@@ -230,7 +230,7 @@ export class Engine implements Scheduler.Scheduler, Dispatching {
   /** A run that was given up goes on, with as many operations as one that begins. */
   extend(): void {
     this.fair = false
-    this.slices.steps = this.tasks = 0
+    this.slices.steps = this.tasks = this.fairTurns = 0
     this.limit = this.options.maxSteps
   }
 
