@@ -196,8 +196,7 @@ export const explore = <A, E, R>(make: Make<A, E, R>, options: Options = {}): Ef
         failed = undefined
       }
       if (failed === undefined) runner.checkSteps()
-      const exhausted =
-        search.exhausted?.() === true && (runner.mixed || (yield* samples.areSteady(runner, mode)))
+      const exhausted = search.exhausted?.() === true && (runner.mixed || (yield* samples.areSteady(runner, mode)))
       const failure =
         failed === undefined ? undefined : yield* diagnose(runner, mode, failed, runs, options.shrink !== false)
       return {

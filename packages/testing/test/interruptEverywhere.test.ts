@@ -300,14 +300,22 @@ describe("interruptEverywhere", () => {
   it("what a scenario leaves to a scope ends with its run, also where the scope comes from outside", async () => {
     const log: Array<string> = []
     const scenario = Effect.gen(function* () {
-      yield* Effect.addFinalizer(() => Effect.andThen(Effect.yieldNow, Effect.sync(() => log.push("closed"))))
+      yield* Effect.addFinalizer(() =>
+        Effect.andThen(
+          Effect.yieldNow,
+          Effect.sync(() => log.push("closed"))
+        )
+      )
       yield* Effect.forkScoped(Effect.forever(Effect.sleep("1 second")))
       return { target: Effect.yieldNow }
     })
     const sweep = Explorer.interruptEverywhere(scenario, () => Effect.void, { budgets: [3] })
     const { runs } = await Effect.runPromise(Effect.scoped(sweep))
     assert.strictEqual(log.length, runs)
-    const explored = Explorer.check(Effect.flatMap(scenario, ({ target }) => target), { runs: 3 })
+    const explored = Explorer.check(
+      Effect.flatMap(scenario, ({ target }) => target),
+      { runs: 3 }
+    )
     await Effect.runPromise(Effect.scoped(explored))
     assert.isAtLeast(log.length, runs + 1)
   })

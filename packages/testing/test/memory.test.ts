@@ -36,7 +36,13 @@ describe("what is kept of the runs is bounded", () => {
         runs++
         const schedule = []
         for (let point = 0; point < 6; point++) {
-          const alternative = search.choose(2, { kind: "dispatch", candidates: 2, keyOf: () => 0, yieldsOf: () => 0, digest: 0 })
+          const alternative = search.choose(2, {
+            kind: "dispatch",
+            candidates: 2,
+            keyOf: () => 0,
+            yieldsOf: () => 0,
+            digest: 0
+          })
           if (alternative > 0) schedule.push({ point, alternative })
         }
         schedules.add(JSON.stringify(schedule))
@@ -93,18 +99,22 @@ describe("nothing is called complete that is not", () => {
       let runs = 0
       return Effect.suspend(() => program(runs++))
     }
-    const yields = (times: number) => Effect.all([Effect.yieldNow, Effect.replicateEffect(Effect.yieldNow, times)], { concurrency: 2 })
+    const yields = (times: number) =>
+      Effect.all([Effect.yieldNow, Effect.replicateEffect(Effect.yieldNow, times)], { concurrency: 2 })
     const programs: Readonly<Record<string, () => Effect.Effect<unknown, unknown>>> = {
       "in its first run only": () => perRun((run) => (run === 0 ? Effect.void : yields(1))),
       "in every other run": () => perRun((run) => yields(1 + (run % 2))),
       "from some run on": () => perRun((run) => yields(run < 5 ? 1 : 2)),
-      "in how much it does at one go": () => perRun((run) => Effect.andThen(yields(1), run === 3 ? Effect.void : Effect.yieldNow)),
+      "in how much it does at one go": () =>
+        perRun((run) => Effect.andThen(yields(1), run === 3 ? Effect.void : Effect.yieldNow)),
       "by Math.random": () => Effect.suspend(() => yields(Math.random() < 0.5 ? 1 : 2)),
       "in one run of many": () => perRun((run) => (run === 40 ? Effect.andThen(Effect.void, yields(3)) : yields(3)))
     }
     for (const [name, make] of Object.entries(programs)) {
       it(name, async () => {
-        const { exhausted, passed } = await run(Explorer.explore(make(), { strategy: Strategy.exhaustive(), runs: 5000 }))
+        const { exhausted, passed } = await run(
+          Explorer.explore(make(), { strategy: Strategy.exhaustive(), runs: 5000 })
+        )
         assert.isFalse(passed && exhausted)
       })
     }
@@ -115,7 +125,12 @@ describe("nothing is called complete that is not", () => {
     })
 
     it("and one that is not is exhausted", async () => {
-      const { exhausted } = await run(Explorer.explore(perRun(() => yields(1)), { strategy: Strategy.exhaustive() }))
+      const { exhausted } = await run(
+        Explorer.explore(
+          perRun(() => yields(1)),
+          { strategy: Strategy.exhaustive() }
+        )
+      )
       assert.isTrue(exhausted)
     })
   })

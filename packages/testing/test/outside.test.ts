@@ -1,4 +1,5 @@
 // explorations one after the other, each with the machine to itself
+/* oxlint-disable eslint/no-await-in-loop */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -110,7 +111,7 @@ describe("what is pending outside is never called a deadlock, however long it ta
   const pending: Readonly<Record<string, () => Effect.Effect<unknown, unknown>>> = {
     "begun after a microtask": () =>
       Effect.promise(async () => {
-        await null
+        await Promise.resolve()
         await timer(120)
       }),
     "that the event loop does not hold": () => Effect.promise(() => timer(120, false)),
@@ -136,7 +137,7 @@ describe("what is pending outside is never called a deadlock, however long it ta
       ),
     "begun after a microtask, inside a virtual timeout": () =>
       Effect.timeout(
-        Effect.promise(async () => (await null, await timer(120, false))),
+        Effect.promise(() => Promise.resolve().then(() => timer(120, false))),
         "1 second"
       )
   }

@@ -50,7 +50,13 @@ describe("pct keeps to its bound", () => {
       while (left.some((line) => line !== "")) {
         const ready = [0, 1, 2].filter((thread) => left[thread] !== "")
         const candidates = ready.length
-        const point = { kind: "dispatch", candidates, keyOf: (at: number) => ready[at]!, yieldsOf: () => 0, digest: 0 } as const
+        const point = {
+          kind: "dispatch",
+          candidates,
+          keyOf: (at: number) => ready[at]!,
+          yieldsOf: () => 0,
+          digest: 0
+        } as const
         const thread = ready[candidates === 1 ? 0 : search.choose(candidates, point)]!
         if (candidates > 1) points++
         log += left[thread]![0]!

@@ -1,8 +1,10 @@
+// explorations one after the other, each with the machine to itself
+/* oxlint-disable eslint/no-await-in-loop */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import * as Scheduler from "effect/Scheduler"
+import type * as Scheduler from "effect/Scheduler"
 
 import * as Explorer from "../src/Explorer.ts"
 import * as Strategy from "../src/Strategy.ts"
@@ -152,7 +154,7 @@ describe("a run leaves nothing behind that could disturb another", () => {
     let queue: Queue.Queue<number> | undefined
     const shared = Effect.gen(function* () {
       queue ??= yield* Queue.unbounded<number>()
-      if ((yield* Explorer.choose(2)) === 0) return yield* Effect.never
+      if ((yield* Explorer.choose(2)) === 0) yield* Effect.never
       const fiber = yield* Effect.forkChild(Queue.take(queue))
       yield* Effect.yieldNow
       yield* Queue.offer(queue, 1)

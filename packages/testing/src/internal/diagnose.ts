@@ -56,13 +56,9 @@ export const diagnose = Effect.fnUntraced(function* (
   const shrinks = small && reproducible
   const runs = runner.mixed ? shrinkRunsOutside : shrinkRuns
   const schedule = shrinks ? yield* shrink(runner, { mode, seed, schedule: original }, key, runs) : original
-  const weakerRuns = runner.mixed
-    ? shrinkRunsOutside / 6
-    : Math.max(weakestRuns.least, Math.min(weakestRuns.most, run))
+  const weakerRuns = runner.mixed ? shrinkRunsOutside / 6 : Math.max(weakestRuns.least, Math.min(weakestRuns.most, run))
   const weaker = modes.slice(0, modes.indexOf(mode))
-  const least = shrinks
-    ? yield* weakest(runner, weaker, seed, key, weakerRuns)
-    : undefined
+  const least = shrinks ? yield* weakest(runner, weaker, seed, key, weakerRuns) : undefined
 
   const recorder = new TraceRecorder(failed.verdict._tag === "Outside" ? "outside" : "quiescent")
   const traced = yield* runner.attempt(mode, replaySearch(schedule, seed), { trace: recorder })

@@ -196,7 +196,8 @@ const describe = (
     [remark, ...labels.slice(-most).map((label) => `[${label}]`), overtakes, count, end]
       .filter((part) => part !== "")
       .join(" ")
-  const least = overtakes === "" ? inWords(1, short) : `${labels.slice(-1).map((label) => `[${label}] `)}${overtakes}`
+  const least =
+    overtakes === "" ? inWords(1, short) : [...labels.slice(-1).map((label) => `[${label}]`), overtakes].join(" ")
   return [inWords(3, full), inWords(3, short), inWords(2, short), least]
 }
 
