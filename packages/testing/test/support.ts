@@ -1,7 +1,9 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Semaphore from "effect/Semaphore"
 
+import * as Explorer from "../src/Explorer.ts"
 import { lockOrder } from "./gallery/lockOrder.ts"
 import { lostUpdate as lostUpdateExhibit } from "./gallery/lostUpdate.ts"
 
@@ -34,6 +36,18 @@ export const handOver = Effect.gen(function* () {
   yield* say("resumer")
   yield* Fiber.join(waiter)
   return log.join(" ")
+})
+
+/** A request for two, which requests for one overtake. */
+export const starvingRequest = Effect.gen(function* () {
+  const semaphore = yield* Semaphore.make(2)
+  const take = (permits: number) =>
+    Effect.andThen(
+      Explorer.step("take"),
+      semaphore.withPermits(permits)(Effect.andThen(Explorer.step("have"), Effect.yieldNow))
+    )
+  const small = Effect.replicateEffect(take(1), 8, { discard: true })
+  yield* Effect.all([small, take(2), small], { concurrency: "unbounded", discard: true })
 })
 
 export const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(effect)

@@ -9,7 +9,7 @@ import * as Semaphore from "effect/Semaphore"
 
 import * as Explorer from "../src/Explorer.ts"
 import * as Strategy from "../src/Strategy.ts"
-import { run } from "./support.ts"
+import { run, starvingRequest } from "./support.ts"
 
 const traceOf = async (effect: Effect.Effect<unknown, unknown>, options: Explorer.Options = {}) =>
   (await run(Effect.withSpan(Explorer.explore(effect, options), "the test"))).failure?.trace ?? ""
@@ -170,17 +170,7 @@ replay: op:0:a.1`
   })
 
   it("marks who overtook the one that starved", async () => {
-    const starves = Effect.gen(function* () {
-      const semaphore = yield* Semaphore.make(2)
-      const take = (permits: number) =>
-        Effect.andThen(
-          Explorer.step("take"),
-          semaphore.withPermits(permits)(Effect.andThen(Explorer.step("have"), Effect.yieldNow))
-        )
-      const small = Effect.replicateEffect(take(1), 8, { discard: true })
-      yield* Effect.all([small, take(2), small], { concurrency: "unbounded", discard: true })
-    })
-    const trace = await traceOf(starves, { mode: "stock", maxBypass: 3 })
+    const trace = await traceOf(starvingRequest, { mode: "stock", maxBypass: 3 })
     const [, overtaken = "0"] = /^starvation: root\.2 was overtaken (\d+) times/.exec(trace) ?? []
     const marked = cells(trace).filter((cell) => cell.includes("overtakes root.2"))
     assert.strictEqual(overtaken, "4")

@@ -7,11 +7,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Ref from "effect/Ref"
-import * as Semaphore from "effect/Semaphore"
 
 import * as Explorer from "../src/Explorer.ts"
 import * as Strategy from "../src/Strategy.ts"
-import { locksInBothOrders, lostUpdate, run } from "./support.ts"
+import { locksInBothOrders, lostUpdate, run, starvingRequest } from "./support.ts"
 
 const verdict = async (effect: Effect.Effect<unknown, unknown>, options: Explorer.Options = {}) => {
   const { failure } = await run(Explorer.explore(effect, options))
@@ -90,20 +89,10 @@ describe("verdicts", () => {
   })
 
   it("starvation: a large request that small ones overtake", async () => {
-    const starves = Effect.gen(function* () {
-      const semaphore = yield* Semaphore.make(2)
-      const take = (permits: number) =>
-        Effect.andThen(
-          Explorer.step("take"),
-          semaphore.withPermits(permits)(Effect.andThen(Explorer.step("have"), Effect.yieldNow))
-        )
-      const small = Effect.replicateEffect(take(1), 8, { discard: true })
-      yield* Effect.all([small, take(2), small], { concurrency: "unbounded", discard: true })
-    })
-    const failure = await verdict(starves, { maxBypass: 4 })
+    const failure = await verdict(starvingRequest, { maxBypass: 4 })
     assert(failure?.verdict._tag === "Starvation")
     assert.deepInclude(failure.verdict, { step: "take", overtaken: 5 })
-    assert.isUndefined(await verdict(starves, { maxBypass: 40, runs: 100 }))
+    assert.isUndefined(await verdict(starvingRequest, { maxBypass: 40, runs: 100 }))
   })
 
   it("leak: a fiber that outlives the root, unless daemons are allowed", async () => {
