@@ -33,8 +33,10 @@ import type * as Types from "effect/Types"
 
 import * as Branches from "./internal/branch.ts"
 import { checkDuration, describe } from "./internal/defect.ts"
+import { tokens as takingTokens } from "./internal/limiter/branch.ts"
 import { deferredDone, hasMessage, queueReady, subscriptionReady } from "./internal/readiness.ts"
 import { Selection } from "./internal/selection.ts"
+import type { RateLimited, RateLimiter, TakeOptions } from "./RateLimiter.ts"
 import * as WeightedSemaphore from "./WeightedSemaphore.ts"
 
 /**
@@ -270,6 +272,46 @@ export const permits = <B, E2, R2>(
       Effect.suspend(body)
     )
   )
+
+/**
+ * Takes `n` tokens of a limiter, by default one. While it waits it stands in the line of the limiter, like any request; when
+ * another branch is chosen it leaves the line, or gives back what it was just given, as if it had never come. The tokens
+ * are spent when `onTaken` begins.
+ *
+ * Its wait is bounded by `maxWait`, its own or the limiter's: one that would be longer fails `first` with `RateLimited`,
+ * unless another branch has something at once. The `Deadline` of the caller is no such bound, since another branch may be
+ * ready in time.
+ *
+ * @example
+ * ```ts import.meta.vitest
+ * import * as Effect from "effect/Effect"
+ * import * as RateLimit from "heddle/RateLimit"
+ * import * as RateLimiter from "heddle/RateLimiter"
+ * import * as Select from "heddle/Select"
+ *
+ * const program = Effect.gen(function* () {
+ *   const limiter = yield* RateLimiter.make({ limit: RateLimit.tokenBucket({ limit: 1, interval: "1 hour" }) })
+ *   const call = Select.tokens(limiter, 1, () => Effect.succeed("called"))
+ *   const giveUp = Select.timer("5 millis", () => Effect.succeed("gave up"))
+ *   const select = Select.first([call, giveUp], { order: "listed" })
+ *   const results = [yield* select, yield* select]
+ *   const { waiting } = yield* RateLimiter.stats(limiter)
+ *   return [...results, waiting]
+ * })
+ *
+ * await Effect.runPromise(program) // => ["called", "gave up", 0]
+ * ```
+ *
+ * @since 0.1.0
+ * @category branches
+ */
+export const tokens = <E, B = void, E2 = never, R2 = never>(
+  limiter: RateLimiter<E>,
+  n?: number,
+  onTaken?: () => Effect.Effect<B, E2, R2>,
+  options?: TakeOptions
+): Branch<B, RateLimited | E | E2, R2> =>
+  asBranch(new Branches.Branch(() => takingTokens(limiter, n, options, onTaken ?? (() => Effect.void))))
 
 /**
  * A branch of one's own. `ready` waits until there may be something, and takes nothing; it is interrupted when another

@@ -10,10 +10,12 @@ import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 
+import * as RateLimit from "../src/RateLimit.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
 import * as Select from "../src/Select.ts"
 import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
 
-const { deferred, first, make, permits, queue, subscription, timer } = Select
+const { deferred, first, make, permits, queue, subscription, timer, tokens } = Select
 
 const modes: ReadonlyArray<Explorer.Mode> = ["stock", "resume", "op3", "op"]
 
@@ -110,6 +112,8 @@ const everyKind = Effect.gen(function* () {
   const latch = yield* Latch.make()
   const stack: Array<string> = []
   yield* WeightedSemaphore.take(sem, 1)
+  const limiter = yield* RateLimiter.make({ limit: RateLimit.tokenBucket({ limit: 1, interval: 5 }) })
+  yield* RateLimiter.take(limiter)
   const own = { ready: latch.await, commit: Effect.sync(() => Option.fromUndefinedOr(stack.pop())) }
   const name = (name: string) => () => Effect.as(Effect.yieldNow, name)
   const branches = new Map([
@@ -117,6 +121,7 @@ const everyKind = Effect.gen(function* () {
     ["deferred", deferred(gate, name("deferred"))],
     ["subscription", subscription(messages, name("subscription"))],
     ["permits", permits(sem, 1, name("permits"))],
+    ["tokens", tokens(limiter, 1, name("tokens"))],
     ["timer", timer(5, name("timer"))],
     ["own", make(own, name("own"))]
   ])
@@ -138,6 +143,7 @@ const everyKind = Effect.gen(function* () {
   while (branches.size > 0) assert.isTrue(branches.delete(yield* first([...branches.values()])))
   yield* Fiber.join(making)
   assert.deepStrictEqual(yield* WeightedSemaphore.stats(sem), { permits: 1, taken: 0, available: 1, waiting: 0 })
+  assert.strictEqual((yield* RateLimiter.stats(limiter)).waiting, 0)
   assert.strictEqual(messages.subscribers.size, 0)
 })
 

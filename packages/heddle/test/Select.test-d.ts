@@ -8,6 +8,8 @@ import type * as PubSub from "effect/PubSub"
 import type * as Queue from "effect/Queue"
 import { expectTypeOf, test } from "vitest"
 
+import type * as RateLimiter from "../src/RateLimiter.ts"
+import type * as RateLimiterStore from "../src/RateLimiterStore.ts"
 import * as Select from "../src/Select.ts"
 import type * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
 
@@ -23,10 +25,12 @@ declare const messages: PubSub.Subscription<boolean>
 declare const stop: Deferred.Deferred<"stop", "ed">
 declare const work: Fiber.Fiber<"work", "ew">
 declare const sem: WeightedSemaphore.WeightedSemaphore
+declare const limiter: RateLimiter.RateLimiter
+declare const bounded: RateLimiter.RateLimiter<RateLimiter.RateLimiterFull | RateLimiterStore.RateLimiterStoreError>
 declare const store: (n: number) => Effect.Effect<"stored", "disk full", Database>
 declare const give: Effect.Effect<"given", "eg", Cache>
 
-const { deferred, fiber, first, make, permits, queue, subscription, timer } = Select
+const { deferred, fiber, first, make, permits, queue, subscription, timer, tokens } = Select
 
 test("without a handler a branch gives what it takes, and fails as its source does", () => {
   expectTypeOf(queue(numbers)).toEqualTypeOf<Select.Branch<number>>()
@@ -44,6 +48,19 @@ test("a handler's result, errors and services take the place of the value", () =
   >()
   expectTypeOf(permits(sem, 2, () => give)).toEqualTypeOf<Select.Branch<"given", "eg", Cache>>()
   expectTypeOf(timer("1 second", () => give)).toEqualTypeOf<Select.Branch<"given", "eg", Cache>>()
+})
+
+test("tokens fail as a wait for them does, and as their handler", () => {
+  type Limited = RateLimiter.RateLimited
+  type Full = RateLimiter.RateLimiterFull
+  expectTypeOf(tokens(limiter)).toEqualTypeOf<Select.Branch<void, Limited>>()
+  expectTypeOf(tokens(limiter, 2, undefined, { maxWait: "1 second" })).toEqualTypeOf<Select.Branch<void, Limited>>()
+  expectTypeOf(tokens(limiter, 1, () => give, { priority: 1 })).toEqualTypeOf<
+    Select.Branch<"given", "eg" | Limited, Cache>
+  >()
+  expectTypeOf(tokens(bounded, 1, () => give)).toEqualTypeOf<
+    Select.Branch<"given", "eg" | Limited | Full | RateLimiterStore.RateLimiterStoreError, Cache>
+  >()
 })
 
 test("a handler of failures takes them out", () => {
@@ -98,5 +115,7 @@ test("misuse does not compile", () => {
   make({ ready: Effect.void, commit: Effect.succeed(1) })
   // @ts-expect-error permits are held for a body
   permits(sem, 1)
+  // @ts-expect-error a semaphore is no limiter
+  tokens(sem, 1)
   void Option.none
 })

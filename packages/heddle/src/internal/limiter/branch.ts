@@ -1,29 +1,39 @@
 /**
- * What a branch of `Select` needs of a limiter: to take if nobody has to be waited for, and to stand in line. Standing there
- * takes at its turn, as everybody does; when another branch is chosen then, what was taken goes back.
+ * A branch of `Select` that takes from a limiter: at once if a request would not wait; else it stands in line and takes at its
+ * turn, as everybody does. What it took goes back unless its handler is the one that begins.
  */
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
 
+import type { Attempt } from "../selection.ts"
 import { asLimiter } from "./limiter.ts"
 import type { RateLimiter, TakeOptions } from "./model.ts"
 
 type AnyEffect = Effect.Effect<any, any, any>
 
-/** Runs `body` if a request would not wait. */
-export const ifAvailable =
-  <E>(self: RateLimiter<E>, n: number, options?: TakeOptions) =>
-  (body: AnyEffect): Effect.Effect<Option.Option<any>, any, any> => {
-    const taken: Effect.Effect<boolean, unknown> = asLimiter(self).takeIfAvailable(n, options)
-    return Effect.flatMap(taken, (taken) => (taken ? Effect.asSome(body) : Effect.succeedNone))
-  }
-
-/** Runs `body` at its turn. Unless `isChosen` when that ends, however it does, nothing was taken. */
-export const inTurn =
-  <E>(self: RateLimiter<E>, n: number, isChosen: () => boolean, options?: TakeOptions) =>
-  (body: AnyEffect): AnyEffect =>
-    Effect.acquireUseRelease(
+export const tokens = <E>(
+  self: RateLimiter<E>,
+  n: number | undefined,
+  options: TakeOptions | undefined,
+  handler: () => AnyEffect
+): Attempt => ({
+  // `handler` is called in the step that takes
+  attempt: (orElse) => ({
+    effect: Effect.flatMap(asLimiter(self).takeIfAvailable(n, options), (taken) => (taken ? handler() : orElse()))
+  }),
+  wait: (held) => {
+    let begun = false
+    const body = Effect.suspend(() => {
+      begun = true
+      return handler()
+    })
+    return Effect.acquireUseRelease(
       asLimiter(self).reserve(n, options),
-      (reservation) => Effect.andThen(reservation.await, body),
-      (reservation) => (isChosen() ? Effect.void : reservation.undo)
+      (reservation) =>
+        Effect.andThen(
+          reservation.await,
+          Effect.callback<never>(() => held(body))
+        ),
+      (reservation) => (begun ? Effect.void : reservation.undo)
     )
+  }
+})
