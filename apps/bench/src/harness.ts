@@ -81,6 +81,24 @@ export const perOperation = (operations: number, work: () => Promise<void>): Sub
     catch: (cause) => new BenchFailed({ message: cause instanceof Error ? cause.message : String(cause) })
   })
 
+/**
+ * Bytes that an operation of `work` allocates. It must be so few of them that nothing is collected meanwhile: where
+ * something is, the measurement fails rather than say less.
+ */
+export const bytesPerOperation = (operations: number, work: () => Promise<void>): Subject<never> =>
+  Effect.tryPromise({
+    try: async () => {
+      await new Promise((resolve) => setImmediate(resolve))
+      globalThis.gc?.()
+      const before = process.memoryUsage().heapUsed
+      await work()
+      const bytes = process.memoryUsage().heapUsed - before
+      if (bytes < 0) throw new Error(`garbage was collected within ${operations} operations`)
+      return bytes / operations
+    },
+    catch: (cause) => new BenchFailed({ message: cause instanceof Error ? cause.message : String(cause) })
+  })
+
 export interface MeasureOptions {
   /** Rounds per subject. */
   readonly runs: number

@@ -4,13 +4,16 @@
  * - `step` is the pure function alone, of every algorithm, one token at a time and never refused.
  * - `takeIfAvailable` and `take` are one token each of a limit of 10^9 a second, in a loop. Effect subjects run in one fiber,
  *   promise subjects in one async function, each library in its own shortest form that takes by a key or not, as it
- *   is made; `none` and `none-promise` are the loops alone. What refuses and what waits is no difference here: nobody does.
+ *   is made; `none` and `none-promise` are the loops alone, and `clock` is one that reads the monotonic clock, which whoever
+ *   keeps a limit exactly has to do. What refuses and what waits is no difference here: nobody does.
+ * - `step-bytes`, `takeIfAvailable-bytes` and `take-bytes` are what one operation of the same subjects allocates.
  * - `interrupt-10k` is ten thousand who wait and are interrupted, all at once, per waiter; the forks are not in it. Of the
  *   others only Effect's has interruption: each of its waiters sleeps by itself, and what they took is not given back.
  * - `keyed-1M-bytes` is what a million keys hold on the heap that have taken one token each a moment ago.
  */
 import { RateLimit as SemaLimit } from "async-sema"
 import Bottleneck from "bottleneck"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as EffectLimiter from "effect/persistence/RateLimiter"
@@ -19,7 +22,7 @@ import * as RateLimiter from "heddle/RateLimiter"
 import { RateLimiter as TokenLimiter } from "limiter"
 import { RateLimiterMemory } from "rate-limiter-flexible"
 
-import { type Bench, BenchFailed, type Figure, perOperation, type Subject } from "./harness.ts"
+import { type Bench, BenchFailed, bytesPerOperation, type Figure, perOperation, type Subject } from "./harness.ts"
 
 const many = 1_000_000_000
 
@@ -46,15 +49,15 @@ const steps = (limit: RateLimit.RateLimit, count: number): void => {
   if (taken !== count) throw new Error(`took ${taken} of ${count}`)
 }
 
-/** One operation, and whether it was let through. */
-type Operation = () => Promise<void>
+/** So many of one operation, each of which must be let through. */
+type Operation = (count: number) => Promise<void>
 
 /** In one fiber. */
 const inFiber =
-  (make: Effect.Effect<Effect.Effect<boolean, unknown>, unknown>, count: number): (() => Promise<Operation>) =>
+  (make: Effect.Effect<Effect.Effect<boolean, unknown>, unknown>): (() => Promise<Operation>) =>
   async () => {
     const operation = await Effect.runPromise(make as Effect.Effect<Effect.Effect<boolean, unknown>>)
-    return () =>
+    return (count) =>
       Effect.runPromise(
         Effect.suspend(() => {
           let left = count
@@ -71,10 +74,10 @@ const inFiber =
 
 /** In one async function. */
 const inPromises =
-  (make: () => () => unknown, count: number): (() => Promise<Operation>) =>
+  (make: () => () => unknown): (() => Promise<Operation>) =>
   async () => {
     const operation = make()
-    return async () => {
+    return async (count) => {
       for (let left = count; left > 0; left--) {
         // oxlint-disable-next-line no-await-in-loop -- one after the other is what is measured
         if ((await operation()) === false) throw new Error("was refused")
@@ -84,10 +87,10 @@ const inPromises =
 
 /** Synchronous ones need no promise. */
 const inLoop =
-  (make: () => () => boolean, count: number): (() => Promise<Operation>) =>
+  (make: () => () => boolean): (() => Promise<Operation>) =>
   async () => {
     const operation = make()
-    return async () => {
+    return async (count) => {
       for (let left = count; left > 0; left--) if (!operation()) throw new Error("was refused")
     }
   }
@@ -118,53 +121,56 @@ const countOfBottleneck = 100
 
 export const operations: Readonly<Record<"takeIfAvailable" | "take", Record<string, () => Promise<Operation>>>> = {
   takeIfAvailable: {
-    heddle: inFiber(
-      Effect.map(heddle, (limiter) => RateLimiter.takeIfAvailable(limiter)),
-      count
-    ),
-    "heddle-keyed": inFiber(
-      Effect.map(heddleKey, (limiter) => RateLimiter.takeIfAvailable(limiter)),
-      count
-    ),
-    effect: inFiber(effectConsume("fail"), count),
-    "rate-limiter-flexible": inPromises(flexible, count),
+    heddle: inFiber(Effect.map(heddle, (limiter) => RateLimiter.takeIfAvailable(limiter))),
+    "heddle-keyed": inFiber(Effect.map(heddleKey, (limiter) => RateLimiter.takeIfAvailable(limiter))),
+    effect: inFiber(effectConsume("fail")),
+    "rate-limiter-flexible": inPromises(flexible),
     limiter: inLoop(() => {
       const limiter = new TokenLimiter({ tokensPerInterval: many, interval: "second" })
       return () => limiter.tryRemoveTokens(1)
-    }, count),
-    none: inFiber(Effect.succeed(Effect.sync(() => true)), count)
+    }),
+    clock: inFiber(
+      Clock.clockWith((clock) => Effect.succeed(Effect.sync(() => clock.monotonicTimeNanosUnsafe() > 0n)))
+    ),
+    none: inFiber(Effect.succeed(Effect.sync(() => true)))
   },
   take: {
-    heddle: inFiber(
-      Effect.map(heddle, (limiter) => Effect.as(RateLimiter.take(limiter), true)),
-      count
-    ),
-    "heddle-keyed": inFiber(
-      Effect.map(heddleKey, (limiter) => Effect.as(RateLimiter.take(limiter), true)),
-      count
-    ),
-    effect: inFiber(effectConsume("delay"), count),
+    heddle: inFiber(Effect.map(heddle, (limiter) => Effect.as(RateLimiter.take(limiter), true))),
+    "heddle-keyed": inFiber(Effect.map(heddleKey, (limiter) => Effect.as(RateLimiter.take(limiter), true))),
+    effect: inFiber(effectConsume("delay")),
     bottleneck: inPromises(() => {
       const limiter = new Bottleneck()
       return () => limiter.schedule(async () => true)
-    }, countOfBottleneck),
-    "rate-limiter-flexible": inPromises(flexible, count),
+    }),
+    "rate-limiter-flexible": inPromises(flexible),
     limiter: inPromises(() => {
       const limiter = new TokenLimiter({ tokensPerInterval: many, interval: "second" })
       return () => limiter.removeTokens(1)
-    }, count),
+    }),
     // its tokens are an array: one for each that it may give in a second
-    "async-sema": inPromises(() => SemaLimit(count, { timeUnit: 1 }), count),
-    none: inFiber(Effect.succeed(Effect.sync(() => true)), count),
-    "none-promise": inPromises(() => async () => true, count)
+    "async-sema": inPromises(() => SemaLimit(count, { timeUnit: 1 })),
+    none: inFiber(Effect.succeed(Effect.sync(() => true))),
+    "none-promise": inPromises(() => async () => true)
   }
 }
 
+const made = (make: () => Promise<Operation>): Effect.Effect<Operation, BenchFailed> =>
+  Effect.tryPromise({ try: make, catch: (cause) => new BenchFailed({ message: String(cause) }) })
+
 const measured = (make: () => Promise<Operation>, name: string): Subject<never> =>
-  Effect.flatMap(
-    Effect.tryPromise({ try: make, catch: (cause) => new BenchFailed({ message: String(cause) }) }),
-    (operation) => perOperation(name === "bottleneck" ? countOfBottleneck : count, operation)
-  )
+  Effect.flatMap(made(make), (operation) => {
+    const times = name === "bottleneck" ? countOfBottleneck : count
+    return perOperation(times, () => operation(times))
+  })
+
+/** Few enough that nothing is collected meanwhile. */
+const countOfAllocations = 10_000
+
+const allocated = (make: () => Promise<Operation>, name: string): Subject<never> =>
+  Effect.flatMap(made(make), (operation) => {
+    const times = name === "bottleneck" ? countOfBottleneck : countOfAllocations
+    return bytesPerOperation(times, () => operation(times))
+  })
 
 const waiters = 10_000
 
@@ -247,8 +253,15 @@ export const ratelimit: Bench = {
       "ns/op",
       mapped(limits, (limit) => perOperation(500_000, async () => steps(limit, 500_000)))
     ),
+    figure(
+      "step-bytes",
+      "bytes",
+      mapped(limits, (limit) => bytesPerOperation(countOfAllocations, async () => steps(limit, countOfAllocations)))
+    ),
     figure("takeIfAvailable", "ns/op", mapped(operations.takeIfAvailable, measured)),
+    figure("takeIfAvailable-bytes", "bytes", mapped(operations.takeIfAvailable, allocated)),
     figure("take", "ns/op", mapped(operations.take, measured)),
+    figure("take-bytes", "bytes", mapped(operations.take, allocated)),
     figure("interrupt-10k", "ns/waiter", {
       heddle: interrupted(
         Effect.gen(function* () {

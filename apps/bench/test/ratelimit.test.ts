@@ -8,7 +8,7 @@ for (const [name, subjects] of Object.entries(operations)) {
     it.effect.each(Object.entries(subjects))("%s is let through, every time", ([, make]) =>
       Effect.promise(async () => {
         const operation = await make()
-        await operation()
+        await operation(100)
       })
     )
   })
@@ -22,8 +22,11 @@ describe("ratelimit", () => {
         figures.map(({ id, unit }) => [id, unit]),
         [
           ["ratelimit/step", "ns/op"],
+          ["ratelimit/step-bytes", "bytes"],
           ["ratelimit/takeIfAvailable", "ns/op"],
+          ["ratelimit/takeIfAvailable-bytes", "bytes"],
           ["ratelimit/take", "ns/op"],
+          ["ratelimit/take-bytes", "bytes"],
           ["ratelimit/interrupt-10k", "ns/waiter"],
           ["ratelimit/keyed-1M-bytes", "bytes/key"]
         ]

@@ -48,7 +48,7 @@ import type {
   TakeOptions
 } from "./internal/limiter/model.ts"
 import { SharedGate } from "./internal/limiter/sharedGate.ts"
-import { only, onlyInMemory } from "./internal/limiter/source.ts"
+import { Only, OnlyInMemory } from "./internal/limiter/source.ts"
 import { Ticks } from "./internal/limiter/ticks.ts"
 import type { Carry, RateLimit } from "./RateLimit.ts"
 import { RateLimiterStore, type RateLimiterStoreError } from "./RateLimiterStore.ts"
@@ -140,7 +140,7 @@ export const make: {
   Clock.clockWith((clock) =>
     Effect.sync(() => {
       const gate = new MemoryGate(rulesOf("RateLimiter.make", options), new Ticks(clock), new Account(limit), true)
-      return new MemoryLimiter(onlyInMemory(gate))
+      return new MemoryLimiter(new OnlyInMemory(gate.observed()))
     })
   )
 
@@ -170,7 +170,8 @@ export const shared: {
     const store = yield* RateLimiterStore
     const clock = yield* Clock.Clock
     const rules = rulesOf("RateLimiter.shared", options)
-    return new SharedLimiter(only(new SharedGate(rules, new Ticks(clock), store, key, limit)))
+    const gate = new SharedGate(rules, new Ticks(clock), store, key, limit)
+    return new SharedLimiter(new Only(gate.observed()))
   })
 
 /**

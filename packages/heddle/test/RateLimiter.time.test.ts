@@ -59,7 +59,7 @@ const onHandClock = <A, E>(f: (clock: HandClock) => Effect.Effect<A, E>) =>
   })
 
 /** White box. */
-const gateOf = (limiter: object): object => Reflect.get(Reflect.get(limiter, "source"), "gate")()
+const gateOf = (limiter: object): object => Reflect.get(Reflect.get(limiter, "source"), "only")
 
 /** Twenty who take again and again. */
 const counter = <E>(limiter: RateLimiter.RateLimiter<E>) =>

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
@@ -157,6 +158,19 @@ describe("a limiter before a store", () => {
       alone.interruptUnsafe()
       yield* millis(50)
       assert.isDefined(alone.pollUnsafe())
+      assert.strictEqual(seen.giveBacks, 1)
+      assert.strictEqual((yield* near.peek({ key: "k", limit: perSecond(10), n: 1 })).available, 1)
+    })
+  )
+
+  it.effect("takeIfAvailable that is interrupted as it asks gives back what the store gives", () =>
+    Effect.gen(function* () {
+      const { limiter, near, seen } = yield* withStore(10, perSecond(10))
+      const asking = yield* start(takeIfAvailable(limiter))
+      yield* millis(5)
+      asking.interruptUnsafe()
+      yield* millis(20)
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(asking)))
       assert.strictEqual(seen.giveBacks, 1)
       assert.strictEqual((yield* near.peek({ key: "k", limit: perSecond(10), n: 1 })).available, 1)
     })

@@ -86,6 +86,21 @@ describe("tokens", () => {
       yield* millis(300)
       assert.strictEqual(yield* Fiber.join(selecting), 100)
       assert.deepStrictEqual(log, [["plain", 200]])
+      const heavy = yield* drained(10, 5)
+      yield* start(take(heavy, 5))
+      yield* millis(100)
+      const otherwise = Effect.succeed("none")
+      assert.strictEqual(yield* first([tokens(heavy, 1, said("plain"))], { otherwise }), "none")
+      assert.strictEqual(yield* first([tokens(heavy, 1, said("first"), { priority: 1 })], { otherwise }), "first")
+    })
+  )
+
+  it.effect("of a weight come when there are as many", () =>
+    Effect.gen(function* () {
+      const limiter = yield* drained(10, 3)
+      const selecting = yield* start(first([tokens(limiter, 3, () => Clock.currentTimeMillis)]))
+      yield* millis(300)
+      assert.strictEqual(yield* Fiber.join(selecting), 300)
     })
   )
 

@@ -13,6 +13,9 @@ import * as AdaptiveLimiter from "../src/AdaptiveLimiter.ts"
 import * as Bulkhead from "../src/Bulkhead.ts"
 import { attach, type Event, subjects } from "../src/internal/observer.ts"
 import * as KeyedSemaphore from "../src/KeyedSemaphore.ts"
+import * as RateLimit from "../src/RateLimit.ts"
+import * as RateLimiter from "../src/RateLimiter.ts"
+import { layerStoreMemory } from "../src/RateLimiterStore.ts"
 import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
 import { settle, start } from "./support/fibers.ts"
 
@@ -238,6 +241,82 @@ describe("what the seam shows", { concurrent: false }, () => {
       })
     )
 
+    it.effect("a limiter tells who waits, and who had his turn; nobody holds anything", () =>
+      Effect.gen(function* () {
+        const events = yield* inspector
+        const limit = RateLimit.tokenBucket({ limit: 1, interval: "10 millis", burst: 2 })
+        const limiter = yield* RateLimiter.make({ limit, maxWaiting: 2, overflow: "dropOldest", name: "api" })
+        const spans = (span: string, effect: Effect.Effect<unknown, unknown>) =>
+          start(Effect.withSpan(Effect.exit(effect), span))
+        yield* spans("a", RateLimiter.takeIfAvailable(limiter, 2))
+        yield* spans("b", RateLimiter.takeIfAvailable(limiter))
+        yield* spans("c", RateLimiter.take(limiter))
+        const impatient = yield* spans("d", RateLimiter.take(limiter))
+        yield* TestClock.adjust(5)
+        yield* Fiber.interrupt(impatient)
+        yield* spans("e", RateLimiter.reserve(limiter))
+        assert.deepStrictEqual(named("api")[0]!.counts(), { available: 0.5, waiting: 2 })
+        assert.deepStrictEqual(
+          named("api")[0]!
+            .parties()!
+            .waiters.map(({ since, span }) => [span, since]),
+          [
+            ["c", 0],
+            ["e", 5]
+          ]
+        )
+        yield* TestClock.adjust(5)
+        yield* spans("f", RateLimiter.take(limiter))
+        yield* spans("g", RateLimiter.take(limiter))
+        yield* TestClock.adjust(20)
+        assert.deepStrictEqual(told(events), [
+          "0: a acquires 2 of api",
+          "0: c waits 1 of api",
+          "0: d waits 1 of api",
+          "5: d abandons 1 of api",
+          "5: e waits 1 of api",
+          "10: c acquires 1 of api",
+          "10: f waits 1 of api",
+          "10: e abandons 1 of api",
+          "10: g waits 1 of api",
+          "20: f acquires 1 of api",
+          "30: g acquires 1 of api"
+        ])
+        assert.deepStrictEqual(named("api")[0]!.parties(), { name: "api", holders: [], waiters: [] })
+      })
+    )
+
+    it.effect("limits by key tell for which key, and limits that are shared tell too", () =>
+      Effect.gen(function* () {
+        const events = yield* inspector
+        const limit = RateLimit.tokenBucket({ limit: 1, interval: "10 millis" })
+        const limits = yield* RateLimiter.keyed<unknown>({ limit: () => limit, name: "customers" })
+        yield* RateLimiter.take(RateLimiter.forKey(limits, 1))
+        yield* start(RateLimiter.take(RateLimiter.forKey(limits, 1)))
+        yield* RateLimiter.take(RateLimiter.forKey(limits, "b"))
+        assert.deepStrictEqual(named("customers")[0]!.counts(), { keys: 2, waiting: 1 })
+        yield* TestClock.adjust(10)
+        const shared = yield* RateLimiter.shared({ key: "k", limit, name: "everywhere" })
+        assert.isTrue(yield* RateLimiter.takeIfAvailable(shared))
+        assert.isFalse(yield* RateLimiter.takeIfAvailable(shared))
+        yield* start(RateLimiter.take(shared))
+        assert.deepStrictEqual(named("everywhere")[0]!.counts(), { waiting: 1 })
+        yield* TestClock.adjust(10)
+        assert.deepStrictEqual(
+          events.map(({ party, subject, type }) => [subject.name, type, party.key]),
+          [
+            ["customers", "acquire", 1],
+            ["customers", "wait", 1],
+            ["customers", "acquire", "b"],
+            ["customers", "acquire", 1],
+            ["everywhere", "acquire", undefined],
+            ["everywhere", "wait", undefined],
+            ["everywhere", "acquire", undefined]
+          ]
+        )
+      }).pipe(Effect.provide(layerStoreMemory))
+    )
+
     it.effect("what began while nobody looked is counted, not named; what was seen before is still known", () =>
       Effect.gen(function* () {
         const sem = yield* make({ permits: 9, name: "db" })
@@ -325,6 +404,17 @@ describe("what the seam shows", { concurrent: false }, () => {
         assert.deepInclude(values, ["heddle_weighted_semaphore_taken", { name: "db" }, { value: 2 }])
         assert.deepInclude(values, ["heddle_weighted_semaphore_permits", { name: "db" }, { value: 3 }])
         assert.deepInclude(values, ["heddle_bulkhead_max_waiting", { name: "door" }, { value: 9 }])
+        const limit = RateLimit.tokenBucket({ limit: 1, interval: "1 second", burst: 5 })
+        const limiter = yield* RateLimiter.make({ limit, name: "api" })
+        yield* RateLimiter.make({ limit })
+        const limits = yield* RateLimiter.keyed<string>({ limit: () => limit, name: "tenants" })
+        yield* RateLimiter.take(limiter, 2)
+        yield* RateLimiter.take(RateLimiter.forKey(limits, "one"))
+        const more = (yield* Metric.snapshot).map(({ attributes, id, state }) => [id, attributes, state])
+        assert.lengthOf(more, 4 + 7 + 2 + 2)
+        assert.deepInclude(more, ["heddle_rate_limiter_available", { name: "api" }, { value: 3 }])
+        assert.deepInclude(more, ["heddle_rate_limiter_waiting", { name: "api" }, { value: 0 }])
+        assert.deepInclude(more, ["heddle_keyed_rate_limiter_keys", { name: "tenants" }, { value: 1 }])
         assert.lengthOf(values, 4 + 7)
       }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
     )

@@ -157,6 +157,20 @@ export class Subject {
     this.report("acquire", entry, entry.party.permits)
   }
 
+  /** The current fiber has what it asked for without a wait, and holds nothing: it is spent. */
+  spends(permits: number, key?: unknown): void {
+    const entry = observers.size > 0 ? this.entryOf({ permits, loose: true, key }, true) : undefined
+    if (entry !== undefined) this.report("acquire", entry, permits)
+  }
+
+  /** Who waited has what it asked for, and holds nothing. */
+  served(claim: Claim): void {
+    const entry = this.entries.get(claim)
+    if (entry === undefined) return
+    this.entries.delete(claim)
+    this.report("acquire", entry, entry.party.permits)
+  }
+
   /** Who waited or held does no more. */
   leaves(claim: Claim): void {
     const entry = this.entries.get(claim)
@@ -197,8 +211,15 @@ export class Subject {
   }
 
   private enter(claim: Claim, holds: boolean): void {
+    const entry = this.entryOf(claim, holds)
+    if (entry === undefined) return
+    this.change(entry)
+    this.report(holds ? "acquire" : "wait", entry, entry.party.permits)
+  }
+
+  private entryOf(claim: Claim, holds: boolean): Entry | undefined {
     const fiber = Fiber.getCurrent()
-    if (fiber === undefined) return
+    if (fiber === undefined) return undefined
     const { span } = fiber.cache
     const clock = fiber.getRef(Clock.Clock)
     const party: Party = {
@@ -208,9 +229,7 @@ export class Subject {
       since: clock.currentTimeMillisUnsafe(),
       ...(claim.key === undefined ? {} : { key: claim.key })
     }
-    const entry: Entry = { party, claim, clock, holds }
-    this.change(entry)
-    this.report(holds ? "acquire" : "wait", entry, party.permits)
+    return { party, claim, clock, holds }
   }
 
   private change(entry: Entry): void {

@@ -5,6 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 
+import { type Counts, observe, type Subject } from "../observer.ts"
 import { PriorityLine } from "../priorityLine.ts"
 import { Deadlines } from "./deadlines.ts"
 import { durationOf } from "./durations.ts"
@@ -59,9 +60,26 @@ export abstract class Gate {
 
   /** What a request can never ask for more than: the largest capacity of all limits so far. */
   largest = 0
+  /** What it is seen as, and as which key of that. */
+  protected subject: Subject | undefined = undefined
+  protected seenKey: unknown = undefined
   /** Called when nobody waits any more. */
   whenEmpty: (() => void) | undefined = undefined
 
+  /** Shows it to the seam, by its name. */
+  observed(): this {
+    this.subject = observe("RateLimiter", this.rules.name, () => this.counts())
+    return this
+  }
+
+  /** Is seen as a key of what the seam knows already. */
+  seenAs(subject: Subject | undefined, key: unknown): void {
+    this.subject = subject
+    this.seenKey = key
+  }
+
+  /** The numbers of `stats`. */
+  protected abstract counts(): Counts
   /** How long one would wait for `n` with so many ahead, in nanoseconds, as far as it is known. */
   abstract estimate(n: number, ahead: number): number
   /** When the head of the line is due. */
@@ -121,7 +139,7 @@ export abstract class Gate {
     const wait = this.estimate(n, this.ahead(priority))
     if (wait > maxWait) return this.limited(n, wait)
     if (this.line.length >= this.rules.maxWaiting && !this.makeRoom(priority)) return this.full(n, priority)
-    const place = new Place(n, priority)
+    const place = new Place(n, priority, this.seenKey)
     place.since = this.ticks.latest
     place.deadline = place.since + maxWait
     if (place.deadline < Infinity) this.deadlines.add(place)
@@ -132,6 +150,7 @@ export abstract class Gate {
       queue.tokens += n
     }
     this.line.join(place)
+    this.subject?.waits(place)
     this.look()
     return place
   }
@@ -218,7 +237,10 @@ export abstract class Gate {
   leave(place: Place): Effect.Effect<void> | undefined {
     const { state } = place
     if (state !== "waiting" && state !== "granted") return undefined
-    if (state === "waiting") this.remove(place)
+    if (state === "waiting") {
+      this.remove(place)
+      this.subject?.leaves(place)
+    }
     place.state = "left"
     const back = state === "granted" ? this.giveBack(place) : undefined
     this.tellAll(place)
@@ -256,6 +278,7 @@ export abstract class Gate {
     this.turn = at
     place.state = "granted"
     place.grantedAt = at
+    this.subject?.served(place)
     this.tellAll(place)
   }
 
@@ -267,6 +290,7 @@ export abstract class Gate {
   private end(place: Place, cause: Cause.Cause<unknown>): void {
     place.state = "failed"
     place.cause = cause
+    this.subject?.leaves(place)
     this.tellAll(place)
   }
 

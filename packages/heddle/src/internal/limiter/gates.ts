@@ -1,5 +1,6 @@
 /** A gate per key, for as long as somebody waits there. */
 import type { RateLimit } from "../limits/model.ts"
+import { observe, type Subject } from "../observer.ts"
 import { Account, Accounts } from "./accounts.ts"
 import type { Gate, Rules } from "./gate.ts"
 import { KeyMap } from "./keyMap.ts"
@@ -14,9 +15,17 @@ export abstract class Gates<K, G extends Gate> {
   /** Those whose limit was set: it would be forgotten with them. */
   private readonly kept = new Set<G>()
 
+  protected subject: Subject | undefined = undefined
+
   constructor(rules: Rules, ticks: Ticks) {
     this.rules = rules
     this.ticks = ticks
+  }
+
+  /** Shows it to the seam, by its name. */
+  observed(): this {
+    this.subject = observe("KeyedRateLimiter", this.rules.name, () => ({ ...this.stats() }))
+    return this
   }
 
   protected abstract open(key: K): G
@@ -32,6 +41,7 @@ export abstract class Gates<K, G extends Gate> {
     let gate = this.find(key)
     if (gate === undefined) {
       gate = this.open(key)
+      gate.seenAs(this.subject, key)
       gate.whenEmpty = () => this.closeIfIdle(key)
       this.gates.set(key, gate)
     }
@@ -91,18 +101,15 @@ export class MemoryGates<K> extends Gates<K, MemoryGate> {
   }
 
   takeNow(key: K, n: number, priority: number): boolean {
-    this.ticks.now()
-    return this.find(key)?.takeNow(n, priority) ?? this.takeAgain(key, n, priority)
-  }
-
-  takeAgain(key: K, n: number, priority: number): boolean {
     const gate = this.find(key)
-    if (gate !== undefined) return gate.takeAgain(n, priority)
-    const now = this.ticks.latest
+    if (gate !== undefined) return gate.takeNow(n, priority)
+    const now = this.ticks.now()
     this.accounts.sweep(now)
-    const account = this.accountOf(key)
+    const known = this.accounts.get(key)
+    const account = known ?? new Account(this.limitOf(key))
     const taken = account.take(now, n)
-    if (taken && n > 0) this.accounts.set(key, account)
+    if (taken && n > 0 && known === undefined) this.accounts.set(key, account)
+    if (taken) this.subject?.spends(n, key)
     return taken
   }
 

@@ -19,7 +19,7 @@ import {
   type LineOptions,
   type RateLimiter
 } from "./model.ts"
-import { ofKey, ofKeyInMemory } from "./source.ts"
+import { OfKey, OfKeyInMemory } from "./source.ts"
 import { Ticks } from "./ticks.ts"
 
 class KeyedLimiter<K, G extends Gate> extends Inspectable.Class {
@@ -73,8 +73,8 @@ export const keyed: {
 } = <K>({ limit, ...options }: BoundedOptions & { readonly limit: (key: K) => RateLimit }): Effect.Effect<any> =>
   Clock.clockWith((clock) =>
     Effect.sync(() => {
-      const gates = new MemoryGates(rulesOf("RateLimiter.keyed", options), new Ticks(clock), limit)
-      return new KeyedLimiter(gates, (key: K) => new MemoryLimiter(ofKeyInMemory(gates, key)))
+      const gates = new MemoryGates(rulesOf("RateLimiter.keyed", options), new Ticks(clock), limit).observed()
+      return new KeyedLimiter(gates, (key: K) => new MemoryLimiter(new OfKeyInMemory(gates, key)))
     })
   )
 
@@ -98,8 +98,13 @@ export const keyedShared: {
   Effect.gen(function* () {
     const store = yield* RateLimiterStore
     const clock = yield* Clock.Clock
-    const gates = new SharedGates(rulesOf("RateLimiter.keyedShared", options), new Ticks(clock), store, limit)
-    return new KeyedLimiter(gates, (key: string) => new SharedLimiter(ofKey(gates, key)))
+    const gates = new SharedGates(
+      rulesOf("RateLimiter.keyedShared", options),
+      new Ticks(clock),
+      store,
+      limit
+    ).observed()
+    return new KeyedLimiter(gates, (key: string) => new SharedLimiter(new OfKey(gates, key)))
   })
 
 /**

@@ -44,7 +44,7 @@ export const rulesOf = (operation: string, options: BoundedOptions): Rules => {
 }
 
 /** Thrown by a take that has to wait, caught by the wait: see `MemoryLimiter.take`. */
-const mustWait = { mustWait: true }
+const mustWait = new Error("must wait")
 
 abstract class Limiter<G extends Gate & { readonly capacity: number }> extends Inspectable.Class {
   readonly [TypeId] = variance
@@ -80,17 +80,20 @@ abstract class Limiter<G extends Gate & { readonly capacity: number }> extends I
     })
   }
 
-  protected request(operation: string, n = 1, { maxWait, priority = 0 }: TakeOptions = {}): Request {
+  /** The longest wait that is asked for, where one is. */
+  protected check(operation: string, n: number, options: TakeOptions | undefined): number | undefined {
     if (!(typeof n === "number" && n >= 0 && n < Infinity)) {
       throw new RangeError(`${this.label(operation)}: n must be a finite number from zero up, got ${describe(n)}`)
     }
-    if (priority !== 0) checkPriority(this.label(operation), priority)
-    const { rules } = this.source
-    return {
-      n,
-      priority,
-      maxWait: maxWait === undefined ? rules.maxWait : checkedNanos(this.label(operation), "maxWait", maxWait)
-    }
+    if (options === undefined) return undefined
+    const { maxWait, priority = 0 } = options
+    checkPriority(this.label(operation), priority)
+    return maxWait === undefined ? undefined : checkedNanos(this.label(operation), "maxWait", maxWait)
+  }
+
+  protected request(operation: string, n = 1, options?: TakeOptions): Request {
+    const maxWait = this.check(operation, n, options) ?? this.source.rules.maxWait
+    return { n, priority: options?.priority ?? 0, maxWait }
   }
 
   label(operation: string): string {
@@ -129,11 +132,14 @@ export class MemoryLimiter extends Limiter<MemoryGate> {
     this.source = source
   }
 
-  takeIfAvailable(n?: number, options?: TakeOptions): Effect.Effect<boolean> {
+  // Nothing is made per request in these three where it need not wait.
+
+  takeIfAvailable(n = 1, options?: TakeOptions): Effect.Effect<boolean> {
+    const priority = options?.priority ?? 0
     return Effect.sync(() => {
-      const request = this.request("takeIfAvailable", n, options)
-      if (this.source.takeNow(request.n, request.priority)) return true
-      this.tooMuch("takeIfAvailable", request.n)
+      this.check("takeIfAvailable", n, options)
+      if (this.source.takeNow(n, priority)) return true
+      this.tooMuch("takeIfAvailable", n)
       return false
     })
   }
@@ -141,27 +147,27 @@ export class MemoryLimiter extends Limiter<MemoryGate> {
   /**
    * Inside a mask, `restore(take)` must not lose tokens to an interruption, so there may be no operation between the taking
    * and the caller's next step. `sync` hands its value straight to the caller, where a `suspend` that takes and returns
-   * has a gap. Between `suspend` and `sync` others may take: then, and only then, the throw leads to the wait.
+   * has a gap. Where it has to wait, and only then, a throw leads to the wait.
    */
-  take(n?: number, options?: TakeOptions): Answer {
-    let request: Request
+  take(n = 1, options?: TakeOptions): Answer {
+    const priority = options?.priority ?? 0
     const takeOrThrow = Effect.sync(() => {
-      if (!this.source.takeAgain(request.n, request.priority)) throw mustWait
+      this.check("take", n, options)
+      if (!this.source.takeNow(n, priority)) throw mustWait
     })
-    const takeOrWait = Effect.catchCause(takeOrThrow, (cause) =>
-      Cause.squash(cause) === mustWait ? this.wait(request) : Effect.failCause(cause)
+    return Effect.catchCause(takeOrThrow, (cause) =>
+      Cause.squash(cause) === mustWait
+        ? this.waitOrRefuse("take", this.request("take", n, options))
+        : Effect.failCause(cause)
     )
-    return Effect.suspend(() => {
-      request = this.request("take", n, options)
-      return this.source.canTake(request.n, request.priority) ? takeOrWait : this.waitOrRefuse("take", request)
-    })
   }
 
-  guard(effect: AnyEffect, n?: number, options?: TakeOptions): AnyEffect {
+  guard(effect: AnyEffect, n = 1, options?: TakeOptions): AnyEffect {
+    const priority = options?.priority ?? 0
     return Effect.suspend(() => {
-      const request = this.request("withLimit", n, options)
-      if (this.source.takeNow(request.n, request.priority)) return effect
-      return Effect.flatMap(this.waitOrRefuse("withLimit", request), () => effect)
+      this.check("withLimit", n, options)
+      if (this.source.takeNow(n, priority)) return effect
+      return Effect.flatMap(this.waitOrRefuse("withLimit", this.request("withLimit", n, options)), () => effect)
     })
   }
 

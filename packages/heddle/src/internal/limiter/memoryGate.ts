@@ -59,16 +59,15 @@ export class MemoryGate extends Gate {
   /** Takes if a request would not have to wait. */
   takeNow(n: number, priority: number): boolean {
     if (this.waiting > 0) this.look()
-    this.now()
-    return this.takeAgain(n, priority)
-  }
-
-  /** `takeNow` at the time of the latest look. */
-  takeAgain(n: number, priority: number): boolean {
-    const now = this.ticks.latest
+    const now = this.now()
     if (!this.line.wouldLead(priority) || now < this.heldUntil || !this.account.take(now - this.base, n)) return false
     if (this.waiting > 0) this.line.pass()
+    this.subject?.spends(n, this.seenKey)
     return true
+  }
+
+  protected counts() {
+    return { available: this.available(), waiting: this.waiting }
   }
 
   available(): number {

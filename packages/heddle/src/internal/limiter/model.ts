@@ -27,7 +27,11 @@ export interface RateLimiter<out E = never> extends Pipeable.Pipeable, Inspectab
  * @category models
  */
 export interface LineOptions {
-  /** Names the limiter in messages, errors and inspections. Default: none. */
+  /**
+   * Names the limiter in messages and errors, and shows it to whoever looks: its counts are gauges `heddle_rate_limiter_*`
+   * (`available`, where this process knows it, and `waiting`), or `heddle_keyed_rate_limiter_*` (`keys` and `waiting`), with
+   * the name as an attribute, read when the metrics are. Default: none.
+   */
   readonly name?: string | undefined
   /** The longest that a request waits, where it does not say so itself. Default: for ever. */
   readonly maxWait?: Duration.Input | undefined

@@ -1,6 +1,7 @@
 /** Who waits for tokens: places in a line, and the fibers that wait for a place's turn. */
 import * as Cause from "effect/Cause"
 
+import type { Claim } from "../observer.ts"
 import { PriorityWaiter } from "../priorityLine.ts"
 import { Parked } from "./timekeeper.ts"
 
@@ -15,9 +16,11 @@ import { Parked } from "./timekeeper.ts"
  *     └─ too long, dropped, too large for a new limit ──▶ failed
  * ```
  */
-export class Place extends PriorityWaiter<Place> {
+export class Place extends PriorityWaiter<Place> implements Claim {
   state: "waiting" | "granted" | "left" | "failed" = "waiting"
   readonly n: number
+  /** Of which key, where the limiter has keys. */
+  readonly key: unknown
   since = 0
   /** It fails rather than wait any longer. */
   deadline = Infinity
@@ -30,10 +33,19 @@ export class Place extends PriorityWaiter<Place> {
   /** The latest fiber that waits for its turn. A request has one; a reservation any number, or none. */
   awaiting: Awaiting | undefined = undefined
 
-  constructor(n: number, priority: number) {
+  constructor(n: number, priority: number, key: unknown) {
     super()
     this.n = n
     this.priority = priority
+    this.key = key
+  }
+
+  get permits(): number {
+    return this.n
+  }
+
+  get loose(): boolean {
+    return true
   }
 }
 

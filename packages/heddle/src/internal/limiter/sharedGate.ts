@@ -56,18 +56,29 @@ export class SharedGate extends Gate {
     return algorithmOf(this.limit).capacity
   }
 
+  /** What is available only the store knows. */
+  protected counts() {
+    return { waiting: this.waiting }
+  }
+
   estimate(): number {
     const now = this.ticks.now()
     const asked = this.line.head !== undefined && this.line.head === this.refused
     return Math.max(0, this.heldUntil - now, asked ? this.refusedUntil - now : 0)
   }
 
+  /** Gives back what came after an interruption. */
   takeNow(n: number, priority: number): Effect.Effect<boolean, unknown> {
-    return Effect.suspend(() =>
-      this.line.wouldLead(priority) && this.heldUntil <= this.ticks.now()
-        ? Effect.uninterruptible(Effect.map(this.store.take(this.consumption(n)), ({ _tag }) => _tag === "Taken"))
-        : Effect.succeed(false)
-    )
+    return Effect.suspend(() => {
+      if (!this.line.wouldLead(priority) || this.heldUntil > this.ticks.now()) return Effect.succeed(false)
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(this.store.take(this.consumption(n)), (answer) => {
+          if (answer._tag !== "Taken") return Effect.succeed(false)
+          this.subject?.spends(n, this.seenKey)
+          return Effect.onInterrupt(restore(Effect.succeed(true)), () => this.restore(n, answer.at))
+        })
+      )
+    })
   }
 
   peek(n: number): Effect.Effect<{ readonly available: number; readonly retryAfter: number }, unknown> {

@@ -6,44 +6,79 @@ import type { MemoryGate } from "./memoryGate.ts"
 export interface Source<G extends Gate> {
   readonly rules: Rules
   /** To stand in line there. */
-  readonly gate: () => G
+  gate(): G
   /** To look at it, no longer. */
-  readonly with: <A>(f: (gate: G) => A) => A
+  with<A>(f: (gate: G) => A): A
   /** It has to be remembered from now on. */
-  readonly keep: (gate: G) => void
+  keep(gate: G): void
 }
 
 /** One that is kept in memory can take without a gate. */
 export interface MemorySource extends Source<MemoryGate> {
-  readonly canTake: (n: number, priority: number) => boolean
-  readonly takeNow: (n: number, priority: number) => boolean
-  readonly takeAgain: (n: number, priority: number) => boolean
+  canTake(n: number, priority: number): boolean
+  takeNow(n: number, priority: number): boolean
 }
 
-export const only = <G extends Gate>(gate: G): Source<G> => ({
-  rules: gate.rules,
-  gate: () => gate,
-  with: (f) => f(gate),
-  keep: () => {}
-})
+export class Only<G extends Gate> implements Source<G> {
+  readonly rules: Rules
+  protected readonly only: G
 
-export const onlyInMemory = (gate: MemoryGate): MemorySource => ({
-  ...only(gate),
-  canTake: (n, priority) => gate.canTake(n, priority),
-  takeNow: (n, priority) => gate.takeNow(n, priority),
-  takeAgain: (n, priority) => gate.takeAgain(n, priority)
-})
+  constructor(gate: G) {
+    this.rules = gate.rules
+    this.only = gate
+  }
 
-export const ofKey = <K, G extends Gate>(gates: Gates<K, G>, key: K): Source<G> => ({
-  rules: gates.rules,
-  gate: () => gates.gateOf(key),
-  with: (f) => gates.with(key, f),
-  keep: (gate) => gates.keep(gate)
-})
+  gate(): G {
+    return this.only
+  }
 
-export const ofKeyInMemory = <K>(gates: MemoryGates<K>, key: K): MemorySource => ({
-  ...ofKey(gates, key),
-  canTake: (n, priority) => gates.canTake(key, n, priority),
-  takeNow: (n, priority) => gates.takeNow(key, n, priority),
-  takeAgain: (n, priority) => gates.takeAgain(key, n, priority)
-})
+  with<A>(f: (gate: G) => A): A {
+    return f(this.only)
+  }
+
+  keep(): void {}
+}
+
+export class OnlyInMemory extends Only<MemoryGate> implements MemorySource {
+  canTake(n: number, priority: number): boolean {
+    return this.only.canTake(n, priority)
+  }
+
+  takeNow(n: number, priority: number): boolean {
+    return this.only.takeNow(n, priority)
+  }
+}
+
+export class OfKey<K, G extends Gate, S extends Gates<K, G> = Gates<K, G>> implements Source<G> {
+  readonly rules: Rules
+  protected readonly gates: S
+  protected readonly key: K
+
+  constructor(gates: S, key: K) {
+    this.rules = gates.rules
+    this.gates = gates
+    this.key = key
+  }
+
+  gate(): G {
+    return this.gates.gateOf(this.key)
+  }
+
+  with<A>(f: (gate: G) => A): A {
+    return this.gates.with(this.key, f)
+  }
+
+  keep(gate: G): void {
+    this.gates.keep(gate)
+  }
+}
+
+export class OfKeyInMemory<K> extends OfKey<K, MemoryGate, MemoryGates<K>> implements MemorySource {
+  canTake(n: number, priority: number): boolean {
+    return this.gates.canTake(this.key, n, priority)
+  }
+
+  takeNow(n: number, priority: number): boolean {
+    return this.gates.takeNow(this.key, n, priority)
+  }
+}
