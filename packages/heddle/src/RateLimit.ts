@@ -22,8 +22,8 @@
  */
 import * as Duration from "effect/Duration"
 
-import { checkDuration, describe } from "./internal/defect.ts"
-import { algorithmOf, type Carry, type Interpreted, retuned } from "./internal/limits/interpret.ts"
+import { checkDuration, checkThat, describe } from "./internal/defect.ts"
+import { algorithmOf, type Carry, checkCarry, type Interpreted, retuned } from "./internal/limits/interpret.ts"
 import type {
   All,
   AnyState,
@@ -253,7 +253,8 @@ export const initial = <L extends RateLimit>(limit: L): State<L> => algorithmOf(
  * included, or nothing and says from when on it could; zero are always taken and change nothing. It never books ahead: a
  * refusal leaves the state as it was.
  *
- * An `n` that is negative or not a number throws. One above the capacity is refused for ever.
+ * An `n` that is negative or not a number throws, and so does a `now` that is none. An `n` above the capacity is refused for
+ * ever.
  *
  * @since 0.1.0
  * @category steps
@@ -264,6 +265,8 @@ export const step = <L extends RateLimit>(
   const algorithm = algorithmOf(limit)
   return (state, now, n) => {
     if (!(n > 0)) return [zero(n), state]
+    // NaN would be let through, and for ever after
+    if (!(Math.abs(now) < Infinity)) checkThat(false, "RateLimit.step", "now", now, "a finite number of nanoseconds")
     const next = algorithm.take(state, now, n)
     return next === undefined
       ? [{ _tag: "NotBefore", at: algorithm.notBefore(state, now, n, 0) }, state]
@@ -284,7 +287,11 @@ export const notBefore = <L extends RateLimit>(
   limit: L
 ): ((state: State<L>, now: number, n: number, ahead?: number) => number) => {
   const algorithm = algorithmOf(limit)
-  return (state, now, n, ahead = 0) => (n + ahead > 0 ? algorithm.notBefore(state, now, n, ahead) : now)
+  return (state, now, n, ahead = 0) => {
+    if (n + ahead > 0) return algorithm.notBefore(state, now, n, ahead)
+    checkTokens("notBefore", n + ahead)
+    return now
+  }
 }
 
 /**
@@ -307,7 +314,10 @@ export const available = <L extends RateLimit>(limit: L): ((state: State<L>, now
  */
 export const giveBack = <L extends RateLimit>(limit: L): ((state: State<L>, at: number, n: number) => State<L>) => {
   const algorithm = algorithmOf(limit)
-  return (state, at, n) => algorithm.giveBack(state, at, n)
+  return (state, at, n) => {
+    checkTokens("giveBack", n)
+    return algorithm.giveBack(state, at, n)
+  }
 }
 
 /**
@@ -340,6 +350,7 @@ export const retune = <From extends RateLimit, To extends RateLimit>(
   to: To,
   carry: Carry = "keep"
 ): ((state: State<From>, now: number) => State<To>) => {
+  checkCarry("RateLimit.retune", carry)
   const previous: Interpreted<AnyState> = algorithmOf(from)
   const next: Interpreted<AnyState> = algorithmOf(to)
   return (state, now) => retuned(previous, next, state, now, carry) as State<To>
@@ -370,9 +381,12 @@ export const shift = <L extends RateLimit>(limit: L): ((state: State<L>, by: num
 const taken: Decision = { _tag: "Taken" }
 
 const zero = (n: number): Decision => {
-  if (n === 0) return taken
-  throw new RangeError(`RateLimit.step: n must be a number from zero up, got ${describe(n)}`)
+  checkTokens("step", n)
+  return taken
 }
+
+const checkTokens = (operation: string, n: number): void =>
+  checkThat(n >= 0, `RateLimit.${operation}`, "n", n, "a number from zero up")
 
 const quantity = (constructor: string, what: string, value: number): number => {
   if (typeof value === "number" && value >= 0 && value < Infinity) return value + 0

@@ -50,6 +50,7 @@ import type {
 import { SharedGate } from "./internal/limiter/sharedGate.ts"
 import { Only, OnlyInMemory } from "./internal/limiter/source.ts"
 import { Ticks } from "./internal/limiter/ticks.ts"
+import { checkCarry } from "./internal/limits/interpret.ts"
 import type { Carry, RateLimit } from "./RateLimit.ts"
 import { RateLimiterStore, type RateLimiterStoreError } from "./RateLimiterStore.ts"
 
@@ -321,7 +322,7 @@ export const setLimit: {
   (limit: RateLimit, options?: CarryOption): <E>(self: RateLimiter<E>) => Effect.Effect<void>
   <E>(self: RateLimiter<E>, limit: RateLimit, options?: CarryOption): Effect.Effect<void>
 } = dual(isFirst, (self: AnyLimiter, limit: RateLimit, options?: CarryOption) =>
-  self.setLimit(limit, options?.carry ?? "keep")
+  Effect.suspend(() => self.setLimit(limit, checkCarry(self.label("setLimit"), options?.carry ?? "keep")))
 )
 
 /**
@@ -339,8 +340,8 @@ export const penalize: {
 )
 
 /**
- * What the `Retry-After` of a response says, in seconds or as a date, which is compared with the wall clock. `None` where
- * there is none, or nothing that could be read.
+ * What the `Retry-After` of a response says, in seconds or as a date, which is compared with the wall clock; of several the
+ * longest. A date that has passed is zero. `None` where there is none, or nothing that could be read.
  *
  * @example
  * ```ts import.meta.vitest

@@ -227,6 +227,26 @@ describe("caller bugs", () => {
     }
   })
 
+  it("what is no limit, no way to carry over, and no time", () => {
+    const gcra = RateLimit.gcra({ limit: 1, interval: second })
+    const no = (value: unknown) => value as RateLimit.RateLimit
+    for (const value of [undefined, null, {}, "gcra", { _tag: "Gcra2" }]) {
+      assert.throws(() => RateLimit.capacity(no(value)), TypeError, "is no limit")
+    }
+    assert.throws(() => RateLimit.capacity(RateLimit.all(gcra, no({ limit: 1 }))), `RateLimit: {"limit":1} is no limit`)
+    assert.throws(() => RateLimit.retune(gcra, gcra, "all" as RateLimit.Carry), RangeError, "carry must be")
+    for (const now of [NaN, Infinity, -Infinity]) {
+      for (const limit of [gcra, RateLimit.tokenBucket({ limit: 1, interval: second })]) {
+        const step = RateLimit.step<RateLimit.RateLimit>(limit)
+        assert.throws(() => step(RateLimit.initial(limit), now, 1), RangeError, "RateLimit.step: now must be")
+      }
+    }
+    for (const n of [-1, NaN]) {
+      assert.throws(() => RateLimit.giveBack(gcra)(0, 0, n), RangeError, "RateLimit.giveBack: n must be")
+      assert.throws(() => RateLimit.notBefore(gcra)(0, 0, n), RangeError, "RateLimit.notBefore: n must be")
+    }
+  })
+
   it("a step of no number of tokens", () => {
     const step = RateLimit.step(RateLimit.gcra({ limit: 1, interval: second }))
     for (const n of [-1, NaN, -Infinity]) {

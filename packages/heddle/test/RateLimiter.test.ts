@@ -1060,6 +1060,11 @@ describe("caller bugs die", () => {
     assert.include(message(make({ limit, maxWaiting: -1 })), "RateLimiter.make: maxWaiting must be")
     assert.include(message(make({ limit, maxWait: NaN })), "RateLimiter.make: maxWait must be a duration")
     assert.include(message(make({ limit, priorityStep: 0.5 })), "RateLimiter.make: priorityStep must be")
+    const overflow = "drop" as "fail"
+    assert.include(message(make({ limit, overflow })), "RateLimiter.make: overflow must be one of fail, dropOldest")
+    assert.include(message(make({} as { limit: RateLimit.RateLimit })), "undefined is no limit")
+    assert.include(message(setLimit(limiter, undefined as never)), "undefined is no limit")
+    assert.include(message(setLimit(limiter, limit, { carry: "all" as "keep" })), 'setLimit on "api": carry must be')
     assert.include(message(take(limiter, 1, { priority: 0.5 })), 'take on "api": priority must be an integer')
     assert.include(message(penalize(limiter, NaN)), 'penalize on "api": retryAfter must be a duration')
     assert.include(message(take(limiter, 1, { maxWait: NaN })), 'take on "api": maxWait must be a duration')

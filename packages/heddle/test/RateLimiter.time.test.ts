@@ -327,6 +327,9 @@ describe("Retry-After", () => {
       assert.strictEqual(yield* read("Tuesday, 24-Nov-26 12:01:30 GMT"), 90)
       assert.strictEqual(yield* read("Tue Nov 24 12:01:30 2026"), 90)
       assert.strictEqual(yield* read("Wed Dec  2 12:00:00 2026"), 8 * 86_400)
+      assert.strictEqual(yield* read("Tue, 29 Feb 2028 12:00:00 GMT"), 462 * 86_400)
+      // a leap second
+      assert.strictEqual(yield* read("Tue, 24 Nov 2026 12:00:60 GMT"), 60)
       // in the past: at once
       assert.strictEqual(yield* read("Tue, 24 Nov 2026 11:59:59 GMT"), 0)
       assert.strictEqual(yield* read("Sunday, 06-Nov-94 08:49:37 GMT"), 0)
@@ -341,7 +344,16 @@ describe("Retry-After", () => {
       assert.strictEqual(yield* seconds({}), undefined)
       assert.strictEqual(yield* seconds(new Headers()), undefined)
       assert.strictEqual(yield* seconds({ "retry-after": undefined }), undefined)
-      assert.strictEqual(yield* seconds({ "retry-after": ["1", "2"] }), undefined)
+      assert.strictEqual(yield* seconds({ "retry-after": 7 }), undefined)
+    })
+  )
+
+  it.effect("of several the longest", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* seconds({ "retry-after": ["1", "soon", "2"] }), 2)
+      const twice = new Headers({ "Retry-After": "9" })
+      twice.append("Retry-After", "1")
+      assert.strictEqual(yield* seconds(twice), 9)
     })
   )
 
@@ -362,7 +374,15 @@ describe("Retry-After", () => {
         "2026-11-24T12:00:00Z",
         "Tue, 24 Foo 2026 12:00:00 GMT",
         "Tue, 24 Nov 2026 12:00:00 PST",
-        "Tue, 24 Nov 2026 12:00 GMT"
+        "Tue, 24 Nov 2026 12:00 GMT",
+        "1, soon",
+        // days and times that there are not
+        "Tue, 31 Nov 2026 12:00:00 GMT",
+        "Tue, 00 Nov 2026 12:00:00 GMT",
+        "Mon, 29 Feb 2027 12:00:00 GMT",
+        "Tue, 24 Nov 2026 24:00:00 GMT",
+        "Tue, 24 Nov 2026 12:60:00 GMT",
+        "Tuesday, 24-Nov-26 12:00:61 GMT"
       ]) {
         assert.isUndefined(yield* read(garbage), garbage)
       }

@@ -7,13 +7,15 @@ export type HeadersLike =
   | { readonly get: (name: string) => string | null | undefined }
   | { readonly [name: string]: unknown }
 
-const find = (headers: HeadersLike, wanted: string): string | undefined => {
-  if (typeof headers["get"] === "function") return headers["get"](wanted) ?? undefined
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.toLowerCase() === wanted) return typeof value === "string" ? value : undefined
-  }
-  return undefined
+/** Once, or several times where whoever sent it did not know better. */
+const find = (headers: HeadersLike, wanted: string): ReadonlyArray<string> => {
+  if (typeof headers["get"] === "function") return textsOf(headers["get"](wanted))
+  const name = Object.keys(headers).find((name) => name.toLowerCase() === wanted)
+  return name === undefined ? [] : textsOf((headers as { readonly [name: string]: unknown })[name])
 }
+
+const textsOf = (value: unknown): ReadonlyArray<string> =>
+  [value].flat().filter((text): text is string => typeof text === "string")
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 const month = `(?<month>${months.join("|")})`
@@ -31,20 +33,30 @@ const parseDate = (text: string, now: number): number | undefined => {
   const groups = dates.map((date) => date.exec(text)).find((match) => match !== null)?.groups
   if (groups === undefined) return undefined
   const { day, hour, minute, month = "", second, year = "" } = groups
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return undefined
   const at = (year: number) =>
     Date.UTC(year, months.indexOf(month), Number(day), Number(hour), Number(minute), Number(second))
-  if (year.length > 2) return at(Number(year))
+  // a day that its month has
+  const isDay = (year: number) =>
+    new Date(Date.UTC(year, months.indexOf(month), Number(day))).getUTCDate() === Number(day)
+  const dated = (year: number) => (isDay(year) ? at(year) : undefined)
+  if (year.length > 2) return dated(Number(year))
   // two digits are of the century that puts the date less than fifty years ahead
-  const century = Math.floor(new Date(now).getUTCFullYear() / 100) * 100
-  const here = at(century + Number(year))
-  return here > now + 50 * 365.25 * 86_400_000 ? at(century - 100 + Number(year)) : here
+  const century = Math.floor(new Date(now).getUTCFullYear() / 100) * 100 + Number(year)
+  return dated(at(century) > now + 50 * 365.25 * 86_400_000 ? century - 100 : century)
 }
 
-/** How long to wait, at the time `now` of the wall clock in milliseconds. */
-export const readRetryAfter = (headers: HeadersLike, now: number): Option.Option<Duration.Duration> => {
-  const text = find(headers, "retry-after")?.trim() ?? ""
-  // whole by the standard; some servers are more precise
-  if (/^\d+(\.\d+)?$/.test(text)) return Option.some(Duration.millis(Number(text) * 1000))
+/** Whole by the standard; some servers are more precise. Several that a proxy has joined are read one by one. */
+const seconds = /^\d+(\.\d+)?(, +\d+(\.\d+)?)*$/
+
+const millisOf = (text: string, now: number): number | undefined => {
+  if (seconds.test(text)) return 1000 * Math.max(...text.split(",").map(Number))
   const date = parseDate(text, now)
-  return date === undefined ? Option.none() : Option.some(Duration.millis(Math.max(0, date - now)))
+  return date === undefined ? undefined : Math.max(0, date - now)
+}
+
+/** How long to wait, at the time `now` of the wall clock in milliseconds: the longest of what it says. */
+export const readRetryAfter = (headers: HeadersLike, now: number): Option.Option<Duration.Duration> => {
+  const waits = find(headers, "retry-after").flatMap((text) => millisOf(text.trim(), now) ?? [])
+  return waits.length === 0 ? Option.none() : Option.some(Duration.millis(Math.max(...waits)))
 }

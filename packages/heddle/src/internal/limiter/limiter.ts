@@ -9,7 +9,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Pipeable from "effect/Pipeable"
 
 import { nanosLeft } from "../deadline.ts"
-import { checkCount, checkPriority, checkPriorityStep, describe, labelOf } from "../defect.ts"
+import { checkCount, checkPriority, checkPriorityStep, checkThat, describe, labelOf } from "../defect.ts"
 import type { Carry } from "../limits/interpret.ts"
 import type { RateLimit } from "../limits/model.ts"
 import { checkedNanos, durationOf } from "./durations.ts"
@@ -36,10 +36,13 @@ export const asLimiter = (self: RateLimiter<any>): AnyLimiter => self as unknown
 /** Whether a function that takes the limiter first was called with all its arguments at once. */
 export const isFirst = (args: ArrayLike<unknown>): boolean => args[0] instanceof Limiter
 
+const overflows: ReadonlySet<Rules["overflow"]> = new Set(["fail", "dropOldest", "dropLowestPriority"])
+
 export const rulesOf = (operation: string, options: BoundedOptions): Rules => {
   const { maxWait = Infinity, maxWaiting = Infinity, name, overflow = "fail", priorityStep } = options
   checkCount(operation, "maxWaiting", maxWaiting, "or Infinity")
   if (priorityStep !== undefined) checkPriorityStep(operation, priorityStep)
+  checkThat(overflows.has(overflow), operation, "overflow", overflow, "one of " + [...overflows].join(", "))
   return { name, maxWait: checkedNanos(operation, "maxWait", maxWait), maxWaiting, overflow, priorityStep }
 }
 

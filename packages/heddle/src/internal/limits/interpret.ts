@@ -1,4 +1,5 @@
 /** From a limit to the algorithm that keeps it. */
+import { checkThat, describe } from "../defect.ts"
 import type { Algorithm } from "./algorithm.ts"
 import { gcra, leakyBucket, tokenBucket } from "./buckets.ts"
 import { all, unlimited } from "./compound.ts"
@@ -31,7 +32,8 @@ const interpreters: {
 export const algorithmOf = <L extends RateLimit>(limit: L): Interpreted<State<L>> => {
   let algorithm = interpreted.get(limit)
   if (algorithm === undefined) {
-    const interpret = interpreters[limit._tag] as (limit: L) => Algorithm<any>
+    const interpret = interpreters[limit?._tag] as ((limit: L) => Algorithm<any>) | undefined
+    if (interpret === undefined) throw new TypeError(`RateLimit: ${describe(limit)} is no limit`)
     algorithm = { ...interpret(limit), kept: limit }
     interpreted.set(limit, algorithm)
   }
@@ -39,6 +41,13 @@ export const algorithmOf = <L extends RateLimit>(limit: L): Interpreted<State<L>
 }
 
 export type Carry = "keep" | "proportional" | "reset"
+
+export const checkCarry = (operation: string, carry: Carry): Carry => {
+  checkThat(carries.has(carry), operation, "carry", carry, `"keep", "proportional" or "reset"`)
+  return carry
+}
+
+const carries: ReadonlySet<Carry> = new Set(["keep", "proportional", "reset"])
 
 /** What becomes of a state when the limit changes: a window keeps what was taken in it, a bucket what is left. */
 export const retuned = (
