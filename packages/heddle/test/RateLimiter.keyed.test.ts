@@ -29,6 +29,27 @@ describe("limits by key", () => {
     })
   )
 
+  it.effect("keys that are equal are the same", () =>
+    Effect.gen(function* () {
+      const limits = yield* keyed<object>({ limit: () => gcra(10) })
+      const of = (tenant: string) => forKey(limits, { tenant, region: ["eu", 1] })
+      assert.isTrue(yield* takeIfAvailable(of("a")))
+      assert.isTrue(yield* takeIfAvailable(of("b")))
+      assert.isFalse(yield* takeIfAvailable(of("a")))
+      const log: Log = []
+      yield* taker(of("a"), log, "first")
+      yield* taker(of("a"), log, "second")
+      assert.deepStrictEqual(yield* keyedStats(limits), { keys: 2, waiting: 2 })
+      yield* millis(200)
+      assert.deepStrictEqual(log, [
+        ["first", 100],
+        ["second", 200]
+      ])
+      yield* millis(200)
+      assert.deepStrictEqual(yield* keyedStats(limits), { keys: 0, waiting: 0 })
+    })
+  )
+
   it.effect("each key has its own line, which outlives the view that one came by", () =>
     Effect.gen(function* () {
       const limits = yield* keyed<number>({ limit: () => gcra(10) })
@@ -204,19 +225,22 @@ describe("a map that never pauses", () => {
     ([program]) => {
       const map = new KeyMap<unknown, number>()
       const model = new Map<unknown, number>()
-      const objects = Array.from({ length: 50 }, () => ({}))
+      // new ones each time
+      const object = (id: number) => ({ id })
       for (const { key, what } of program) {
         const index = Math.abs(key) % 1000
         const kind = Math.abs(key) % 5
-        const name = [index, `key ${index}`, index / 7, objects[index % 50], BigInt(index)][kind]
+        const name = [index, `key ${index}`, index / 7, object(index % 50), BigInt(index)][kind]
+        // a Map tells objects apart by what they are
+        const same = typeof name === "object" ? JSON.stringify(name) : name
         if (Math.abs(what) % 4 === 3) {
           map.delete(name)
-          model.delete(name)
+          model.delete(same)
         } else {
           map.set(name, what)
-          model.set(name, what)
+          model.set(same, what)
         }
-        assert.strictEqual(map.get(name), model.get(name))
+        assert.strictEqual(map.get(name), model.get(same))
       }
       assert.strictEqual(map.size, model.size)
     },

@@ -7,29 +7,43 @@ import * as Option from "effect/Option"
 
 export class StructuralMap<K, V> {
   private readonly primitives = new Map<K, V>()
-  private readonly structures = MutableHashMap.empty<K, V>()
+  // made when there is the first
+  private structures: MutableHashMap.MutableHashMap<K, V> | undefined = undefined
 
   get size(): number {
-    return this.primitives.size + MutableHashMap.size(this.structures)
+    const { primitives, structures } = this
+    return structures === undefined ? primitives.size : primitives.size + MutableHashMap.size(structures)
   }
 
   get(key: K): V | undefined {
-    return isPrimitive(key) ? this.primitives.get(key) : Option.getOrUndefined(MutableHashMap.get(this.structures, key))
+    if (isPrimitive(key)) return this.primitives.get(key)
+    return this.structures && Option.getOrUndefined(MutableHashMap.get(this.structures, key))
   }
 
   set(key: K, value: V): void {
     if (isPrimitive(key)) this.primitives.set(key, value)
-    else MutableHashMap.set(this.structures, key, value)
+    else MutableHashMap.set((this.structures ??= MutableHashMap.empty()), key, value)
   }
 
   delete(key: K): void {
     if (isPrimitive(key)) this.primitives.delete(key)
-    else MutableHashMap.remove(this.structures, key)
+    else if (this.structures !== undefined) MutableHashMap.remove(this.structures, key)
   }
 
   values(): ReadonlyArray<V> {
-    return [...this.primitives.values(), ...MutableHashMap.values(this.structures)]
+    return Array.from(this.entries(), ([, value]) => value)
+  }
+
+  /** Those that are deleted before they are come to are left out. */
+  entries(): IterableIterator<[K, V]> {
+    return this.structures === undefined ? this.primitives.entries() : this.all(this.structures)
+  }
+
+  private *all(structures: Iterable<[K, V]>): IterableIterator<[K, V]> {
+    yield* this.primitives
+    yield* structures
   }
 }
 
-const isPrimitive = (key: unknown): boolean => (typeof key !== "object" && typeof key !== "function") || key === null
+export const isPrimitive = (key: unknown): boolean =>
+  (typeof key !== "object" && typeof key !== "function") || key === null

@@ -1,15 +1,18 @@
 /**
  * A map that never pauses. A `Map` of a million keys stops for more than 100 ms when it grows, and for 10 ms when it shrinks;
  * this one is many small ones, of which an insertion splits one now and then (linear hashing). And it can be walked a few
- * entries at a time while it changes.
+ * entries at a time while it changes. Keys are the same when Effect's `Equal` says so.
  */
+import * as Hash from "effect/Hash"
+
+import { isPrimitive, StructuralMap } from "../structuralMap.ts"
 
 /** Entries per small map, on average. */
 const bucketSize = 256
 
 export class KeyMap<K, V> {
   size = 0
-  private readonly buckets: Array<Map<K, V>> = [new Map()]
+  private readonly buckets: Array<StructuralMap<K, V>> = [new StructuralMap()]
   /** The largest power of two that is not above the number of buckets. */
   private level = 1
   private hand = 0
@@ -28,7 +31,10 @@ export class KeyMap<K, V> {
   }
 
   delete(key: K): void {
-    if (this.bucketOf(key).delete(key)) this.size--
+    const bucket = this.bucketOf(key)
+    const before = bucket.size
+    bucket.delete(key)
+    this.size -= before - bucket.size
   }
 
   /** Visits the next entries, so many at most, and each entry once in a round. They may be deleted as they are visited. */
@@ -47,7 +53,7 @@ export class KeyMap<K, V> {
     }
   }
 
-  private bucketOf(key: K): Map<K, V> {
+  private bucketOf(key: K): StructuralMap<K, V> {
     const { buckets, level } = this
     if (buckets.length === 1) return buckets[0]!
     const hash = hashOf(key)
@@ -58,28 +64,15 @@ export class KeyMap<K, V> {
   private split(): void {
     const { buckets, level } = this
     const source = buckets[buckets.length - level]!
-    const target = new Map<K, V>()
+    const target = new StructuralMap<K, V>()
     const index = buckets.push(target) - 1
     if (buckets.length === 2 * level) this.level = buckets.length
-    for (const [key, value] of source) {
+    for (const [key, value] of source.entries()) {
       if ((hashOf(key) & (2 * level - 1)) !== index) continue
       source.delete(key)
       target.set(key, value)
     }
   }
-}
-
-/** Objects get numbers as they come. */
-const identities = new WeakMap<WeakKey, number>()
-let latestIdentity = 0
-
-const identityOf = (object: WeakKey): number => {
-  let identity = identities.get(object)
-  if (identity === undefined) {
-    identity = ++latestIdentity
-    identities.set(object, identity)
-  }
-  return identity
 }
 
 const mixed = (hash: number): number => {
@@ -88,7 +81,7 @@ const mixed = (hash: number): number => {
 }
 
 const hashOf = (key: unknown): number => {
-  if ((typeof key === "object" && key !== null) || typeof key === "function") return mixed(identityOf(key))
+  if (!isPrimitive(key)) return mixed(Hash.hash(key))
   if (typeof key === "number" && Number.isInteger(key)) return mixed(key)
   const text = String(key)
   let hash = 0

@@ -44,7 +44,7 @@ class KeyedLimiter<K, G extends Gate> extends Inspectable.Class {
 /**
  * Limits by key, in memory. `limit` is asked when a key is seen that is not remembered. A key is remembered until it is as
  * good as new, and no longer: an idle key costs nothing. Those that can go are found by the operations that follow, a few at
- * each, so nobody ever waits for a sweep.
+ * each, so nobody ever waits for a sweep. Keys are the same when Effect's `Equal` says so.
  *
  * @example
  * ```ts import.meta.vitest
