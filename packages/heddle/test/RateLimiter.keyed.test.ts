@@ -176,6 +176,22 @@ describe("keys are forgotten", () => {
     })
   )
 
+  it.effect("a look at the numbers is bounded, however many there are", () =>
+    Effect.gen(function* () {
+      const limits = yield* keyed<number>({ limit: () => gcra(1000) })
+      const keys = Array.from({ length: 5_000 }, (_, key) => key)
+      yield* Effect.forEach(keys, (key) => take(forKey(limits, key)), { discard: true })
+      yield* Effect.forEach(keys, (key) => reserve(forKey(limits, key)), { discard: true })
+      assert.deepStrictEqual(yield* keyedStats(limits), { keys: 5_000, waiting: 5_000 })
+      yield* millis(1000)
+      let looks = 0
+      while ((yield* keyedStats(limits)).keys > 0) looks++
+      assert.isAbove(looks, 3)
+      assert.isBelow(looks, 15)
+      assert.deepStrictEqual(yield* keyedStats(limits), { keys: 0, waiting: 0 })
+    })
+  )
+
   it.effect("a line is gone when nobody stands in it, without anybody looking", () =>
     Effect.gen(function* () {
       const limits = yield* keyed<number>({ limit: () => gcra(10) })

@@ -32,6 +32,12 @@ export interface Request {
   readonly maxWait: number
 }
 
+/** Of whom a gate is one of many: what they are seen as, and how many wait before all. */
+export interface Whole {
+  readonly subject: Subject | undefined
+  waiting: number
+}
+
 /** Turns are rounded up to nanoseconds, one by one, and timers to milliseconds: so much later than foreseen is not late. */
 const tolerance = 1_000_000
 
@@ -60,6 +66,7 @@ export abstract class Gate {
 
   /** What a request can never ask for more than: the largest capacity of all limits so far. */
   largest = 0
+  private whole: Whole | undefined = undefined
   /** What it is seen as, and as which key of that. */
   protected subject: Subject | undefined = undefined
   protected seenKey: unknown = undefined
@@ -72,9 +79,10 @@ export abstract class Gate {
     return this
   }
 
-  /** Is seen as a key of what the seam knows already. */
-  seenAs(subject: Subject | undefined, key: unknown): void {
-    this.subject = subject
+  /** Is the gate of a key, and seen as that. */
+  partOf(whole: Whole, key: unknown): void {
+    this.whole = whole
+    this.subject = whole.subject
     this.seenKey = key
   }
 
@@ -150,6 +158,7 @@ export abstract class Gate {
       queue.tokens += n
     }
     this.line.join(place)
+    if (this.whole !== undefined) this.whole.waiting++
     this.subject?.waits(place)
     this.look()
     return place
@@ -297,6 +306,7 @@ export abstract class Gate {
   private remove(place: Place): void {
     if (this.line.head === place) this.turn = this.ticks.now()
     this.line.leave(place)
+    if (this.whole !== undefined) this.whole.waiting--
     this.deadlines.remove(place)
     const queue = this.queues.get(place.priority)!
     queue.tokens -= place.n

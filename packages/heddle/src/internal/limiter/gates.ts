@@ -2,20 +2,24 @@
 import type { RateLimit } from "../limits/model.ts"
 import { observe, type Subject } from "../observer.ts"
 import { Account, Accounts } from "./accounts.ts"
-import type { Gate, Rules } from "./gate.ts"
+import type { Gate, Rules, Whole } from "./gate.ts"
 import { KeyMap } from "./keyMap.ts"
 import { MemoryGate } from "./memoryGate.ts"
 import { SharedGate, type Store } from "./sharedGate.ts"
 import type { Ticks } from "./ticks.ts"
 
-export abstract class Gates<K, G extends Gate> {
+/** A look at the numbers forgets so many keys at most, so that it is never long. */
+const visitsPerLook = 1024
+
+export abstract class Gates<K, G extends Gate> implements Whole {
   readonly rules: Rules
   readonly ticks: Ticks
   private readonly gates = new KeyMap<K, G>()
   /** Those whose limit was set: it would be forgotten with them. */
   private readonly kept = new Set<G>()
 
-  protected subject: Subject | undefined = undefined
+  subject: Subject | undefined = undefined
+  waiting = 0
 
   constructor(rules: Rules, ticks: Ticks) {
     this.rules = rules
@@ -41,7 +45,7 @@ export abstract class Gates<K, G extends Gate> {
     let gate = this.find(key)
     if (gate === undefined) {
       gate = this.open(key)
-      gate.seenAs(this.subject, key)
+      gate.partOf(this, key)
       gate.whenEmpty = () => this.closeIfIdle(key)
       this.gates.set(key, gate)
     }
@@ -74,12 +78,10 @@ export abstract class Gates<K, G extends Gate> {
     })
   }
 
-  /** How many keys are remembered, and how many wait. Looks at every gate, and forgets some keys on the way. */
+  /** How many keys are remembered, and how many wait. Forgets some keys on the way. */
   stats(): { readonly keys: number; readonly waiting: number } {
-    let waiting = 0
-    this.visit(Infinity)
-    this.gates.visit(Infinity, (_, gate) => (waiting += gate.waiting))
-    return { keys: this.gates.size, waiting }
+    this.visit(visitsPerLook)
+    return { keys: this.gates.size, waiting: this.waiting }
   }
 }
 
@@ -114,7 +116,7 @@ export class MemoryGates<K> extends Gates<K, MemoryGate> {
   }
 
   override stats() {
-    this.accounts.sweep(this.ticks.now(), 4096)
+    this.accounts.sweep(this.ticks.now(), visitsPerLook)
     const { keys, waiting } = super.stats()
     return { keys: keys + this.accounts.size, waiting }
   }

@@ -119,7 +119,8 @@ export const forKey: {
 } = dual(2, <K, E>(self: Keyed<K, E>, key: K) => self[KeyedTypeId].forKey(key))
 
 /**
- * How many keys are remembered, and how many wait.
+ * How many keys are remembered, and how many wait. Of more than 1,000 keys some that are as good as new may be counted still,
+ * and reservations whose turn came and went: it looks at so many, and never for long.
  *
  * @since 0.1.0
  * @category observing
