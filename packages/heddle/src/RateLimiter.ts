@@ -150,7 +150,8 @@ export const make: {
  *
  * The order of the line and what interruptions give back hold per process. One question is on its way to the store at a
  * time: a line gets as many turns as the store answers. A store that cannot be asked fails the head of the line, and the
- * next one asks again.
+ * next one asks again. How long a question takes is up to the store: no `maxWait` counts that, but whoever is interrupted
+ * does not wait for the answer, and what it gives him goes to the next or back.
  *
  * @since 0.1.0
  * @category constructors

@@ -12,7 +12,7 @@ import { Ticks } from "../src/internal/limiter/ticks.ts"
 import * as RateLimit from "../src/RateLimit.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import { laws } from "../src/RateLimiterLaws.ts"
-import { layerStoreMemory, RateLimiterStore, RateLimiterStoreError } from "../src/RateLimiterStore.ts"
+import { type Consumption, layerStoreMemory, RateLimiterStore, RateLimiterStoreError } from "../src/RateLimiterStore.ts"
 import {
   deathMessage,
   delayOf,
@@ -26,8 +26,20 @@ import {
   waitingIn
 } from "./support/limiter.ts"
 
-const { forKey, keyedShared, keyedStats, penalize, peek, reserve, setLimit, shared, stats, take, takeIfAvailable } =
-  RateLimiter
+const {
+  forKey,
+  keyedShared,
+  keyedStats,
+  penalize,
+  peek,
+  reserve,
+  setLimit,
+  shared,
+  stats,
+  take,
+  takeIfAvailable,
+  withLimit
+} = RateLimiter
 
 describe("the store in memory keeps the laws", () => {
   const advance = (millis: number) => TestClock.adjust(Duration.nanos(BigInt(Math.round(millis * 1e6))))
@@ -173,6 +185,81 @@ describe("a limiter before a store", () => {
       assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(asking)))
       assert.strictEqual(seen.giveBacks, 1)
       assert.strictEqual((yield* near.peek({ key: "k", limit: perSecond(10), n: 1 })).available, 1)
+    })
+  )
+
+  it.effect("a store that never answers holds nobody who is interrupted, in whatever he does", () =>
+    Effect.gen(function* () {
+      const { service } = yield* remote(0)
+      const silent = { ...service, take: () => Effect.never, giveBack: () => Effect.never }
+      const limiterOf = (store: RateLimiterStore["Service"]) =>
+        Effect.provideService(shared({ key: "k", limit: perSecond(10) }), RateLimiterStore, store)
+      const ways: ReadonlyArray<(limiter: RateLimiter.RateLimiter<any>) => Effect.Effect<unknown, unknown>> = [
+        (limiter) => take(limiter),
+        (limiter) => takeIfAvailable(limiter),
+        (limiter) => withLimit(limiter)(Effect.void),
+        (limiter) => Effect.andThen(start(take(limiter)), take(limiter))
+      ]
+      for (const way of ways) {
+        const fiber = yield* start(way(yield* limiterOf(silent)))
+        yield* settle
+        fiber.interruptUnsafe()
+        yield* settle
+        assert.isTrue(Exit.hasInterrupts(fiber.pollUnsafe()!))
+      }
+      // also as his turn goes back
+      const granted = yield* start(take(yield* limiterOf({ ...service, giveBack: () => Effect.never })))
+      granted.interruptUnsafe()
+      yield* settle
+      assert.isDefined(granted.pollUnsafe())
+    })
+  )
+
+  it.effect("a store that throws, dies or answers nonsense fails the one who asks, and the line goes on", () =>
+    Effect.gen(function* () {
+      const { service } = yield* remote(0)
+      const wrong: Readonly<Record<string, () => unknown>> = {
+        thrown: () => {
+          throw new Error("thrown")
+        },
+        died: () => Effect.die("died"),
+        "undefined is no answer": () => Effect.undefined,
+        '{"_tag":"Taken"} is no answer': () => Effect.succeed({ _tag: "Taken" }),
+        '{"_tag":"NotBefore","retryAfter":5} is no answer': () => Effect.succeed({ _tag: "NotBefore", retryAfter: 5 }),
+        "5 is no answer": () => 5
+      }
+      for (const [message, answer] of Object.entries(wrong)) {
+        let isWrong = true
+        const sometimes = {
+          ...service,
+          take: (consumption: Consumption) => (isWrong ? (answer() as never) : service.take(consumption))
+        }
+        const made = shared({ key: message, limit: perSecond(10) })
+        const limiter = yield* Effect.provideService(made, RateLimiterStore, sometimes)
+        const first = yield* start(RateLimiter.take(limiter))
+        yield* settle
+        assert.include(deathMessage(yield* Fiber.await(first)), message)
+        isWrong = false
+        yield* take(limiter)
+        yield* millis(100)
+        assert.isTrue(yield* takeIfAvailable(limiter))
+      }
+    })
+  )
+
+  it.effect("a store that refuses, and says at once, is asked again after a millisecond", () =>
+    Effect.gen(function* () {
+      const { service } = yield* remote(0)
+      for (const again of [Duration.zero, Duration.millis(-5)]) {
+        let takes = 0
+        const take = () => Effect.sync(() => (takes++, { _tag: "NotBefore", retryAfter: again } as const))
+        const made = shared({ key: "k", limit: perSecond(10) })
+        const limiter = yield* Effect.provideService(made, RateLimiterStore, { ...service, take })
+        const fiber = yield* start(RateLimiter.take(limiter))
+        yield* millis(10)
+        yield* Fiber.interrupt(fiber)
+        assert.isAtMost(takes, 11)
+      }
     })
   )
 
