@@ -66,6 +66,16 @@ const expectWait = (answer: Answer, millis: number, tolerance: number, what: str
 
 const limit = RateLimit.tokenBucket({ limit: 10, interval: "1 second", burst: 2 })
 
+/** Of every kind that gives two at once. */
+const twos: ReadonlyArray<RateLimit.RateLimit> = [
+  limit,
+  RateLimit.gcra({ limit: 1, interval: "1 second", burst: 2 }),
+  RateLimit.fixedWindow({ limit: 2, interval: "1 second" }),
+  RateLimit.slidingWindow({ limit: 2, interval: "1 second" }),
+  RateLimit.slidingLog({ limit: 2, interval: "1 second" }),
+  RateLimit.all(limit, RateLimit.slidingLog({ limit: 2, interval: "1 second" }))
+]
+
 /**
  * The table, and what it does not say.
  *
@@ -129,15 +139,7 @@ export const laws = ({ advance, longest = Infinity, tolerance = 0 }: Options): R
     law(
       "what is given back can be taken again",
       Effect.fnUntraced(function* (store) {
-        const kinds: ReadonlyArray<RateLimit.RateLimit> = [
-          limit,
-          RateLimit.gcra({ limit: 1, interval: "1 second", burst: 2 }),
-          RateLimit.fixedWindow({ limit: 2, interval: "1 second" }),
-          RateLimit.slidingWindow({ limit: 2, interval: "1 second" }),
-          RateLimit.slidingLog({ limit: 2, interval: "1 second" }),
-          RateLimit.all(limit, RateLimit.slidingLog({ limit: 2, interval: "1 second" }))
-        ]
-        for (const limit of kinds) {
+        for (const limit of twos) {
           const consumption = { key: `given back, ${limit._tag}`, limit, n: 2 }
           const answer = yield* store.take(consumption)
           yield* expectTaken(answer, limit._tag)
@@ -145,6 +147,31 @@ export const laws = ({ advance, longest = Infinity, tolerance = 0 }: Options): R
           yield* expectTaken(yield* store.take(consumption), `${limit._tag}, again`)
           const third = yield* store.take(consumption)
           yield* expect(third._tag === "NotBefore", `${limit._tag}, a third time: got ${shown(third)}`)
+        }
+      })
+    ),
+    law(
+      "what is given back is no more than that, and comes back to where it was taken from",
+      Effect.fnUntraced(function* (store) {
+        for (const limit of twos) {
+          const consumption = { key: `partly given back, ${limit._tag}`, limit, n: 2 }
+          // in a window that does not begin with the store
+          yield* advance(500)
+          const answer = yield* store.take(consumption)
+          yield* expectTaken(answer, limit._tag)
+          if (answer._tag === "Taken") yield* store.giveBack({ ...consumption, n: 1, at: answer.at })
+          const both = yield* store.take(consumption)
+          yield* expect(both._tag === "NotBefore", `${limit._tag}, two where one was given back: got ${shown(both)}`)
+          yield* expectTaken(yield* store.take({ ...consumption, n: 1 }), `${limit._tag}, the one that was given back`)
+        }
+        for (const limit of twos.filter(({ _tag }) => _tag === "FixedWindow" || _tag === "SlidingLog")) {
+          const consumption = { key: `given back too late, ${limit._tag}`, limit, n: 2 }
+          const answer = yield* store.take(consumption)
+          yield* advance(1000)
+          yield* expectTaken(yield* store.take(consumption), `${limit._tag}, in the next window`)
+          if (answer._tag === "Taken") yield* store.giveBack({ ...consumption, at: answer.at })
+          const third = yield* store.take(consumption)
+          yield* expect(third._tag === "NotBefore", `${limit._tag}, of a window that is over: got ${shown(third)}`)
         }
       })
     ),

@@ -12,7 +12,13 @@ import { Ticks } from "../src/internal/limiter/ticks.ts"
 import * as RateLimit from "../src/RateLimit.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
 import { laws } from "../src/RateLimiterLaws.ts"
-import { type Consumption, layerStoreMemory, RateLimiterStore, RateLimiterStoreError } from "../src/RateLimiterStore.ts"
+import {
+  type Answer,
+  type Consumption,
+  layerStoreMemory,
+  RateLimiterStore,
+  RateLimiterStoreError
+} from "../src/RateLimiterStore.ts"
 import {
   deathMessage,
   delayOf,
@@ -41,6 +47,8 @@ const {
   withLimit
 } = RateLimiter
 
+type Service = RateLimiterStore["Service"]
+
 describe("the store in memory keeps the laws", () => {
   const advance = (millis: number) => TestClock.adjust(Duration.nanos(BigInt(Math.round(millis * 1e6))))
   for (const { check, name } of laws({ advance })) {
@@ -63,6 +71,83 @@ describe("the store in memory keeps the laws", () => {
       assert.isAtMost(most, 100)
     })
   )
+})
+
+/** Wrong in one way each. */
+const wrong: Readonly<Record<string, (store: Service) => Partial<Service>>> = {
+  "keeps one limit for all keys": ({ peek, take }) => ({
+    take: (consumption) => take({ ...consumption, key: "all" }),
+    peek: (consumption) => peek({ ...consumption, key: "all" })
+  }),
+  "takes as it looks": ({ peek, take }) => ({
+    peek: (consumption) => Effect.tap(peek(consumption), take(consumption))
+  }),
+  "looks, and then takes": ({ peek, take }) => ({
+    take: (consumption) =>
+      Effect.flatMap(
+        Effect.tap(peek(consumption), Effect.yieldNow),
+        ({ retryAfter }): Effect.Effect<Answer, RateLimiterStoreError> =>
+          Duration.toMillis(retryAfter) > 0
+            ? Effect.succeed({ _tag: "NotBefore", retryAfter })
+            : Effect.as(take(consumption), { _tag: "Taken", at: 0 } as const)
+      )
+  }),
+  "takes what there is of what it refuses": ({ take }) => ({
+    take: (consumption) =>
+      Effect.tap(take(consumption), ({ _tag }) => (_tag === "Taken" ? Effect.void : take({ ...consumption, n: 1 })))
+  }),
+  "counts whole tokens only": ({ take }) => ({ take: ({ n, ...rest }) => take({ ...rest, n: Math.ceil(n) }) }),
+  "says too early when to come again": ({ take }) => ({
+    take: (consumption) =>
+      Effect.map(take(consumption), (answer) =>
+        answer._tag === "Taken" ? answer : { ...answer, retryAfter: Duration.times(answer.retryAfter, 0.5) }
+      )
+  }),
+  "gives nothing back": () => ({ giveBack: () => Effect.void }),
+  "gives back twice": ({ giveBack }) => ({
+    giveBack: (consumption) => Effect.andThen(giveBack(consumption), giveBack(consumption))
+  }),
+  "gives back to its first window": ({ giveBack }) => ({
+    giveBack: (consumption) => giveBack({ ...consumption, at: 0 })
+  }),
+  "gives back to its latest window": ({ giveBack, peek }) => ({
+    giveBack: (consumption) => Effect.andThen(peek(consumption), giveBack({ ...consumption, at: 1e15 }))
+  }),
+  "knows of no penalties": () => ({ penalize: () => Effect.void }),
+  "lets nothing through while a penalty holds, but zero": ({ take }) => ({
+    take: (consumption) => (consumption.n === 0 ? Effect.succeed({ _tag: "Taken", at: 0 }) : take(consumption))
+  }),
+  "begins anew when a limit changes": ({ take }) => ({
+    take: (consumption) => take({ ...consumption, key: consumption.key + JSON.stringify(consumption.limit) })
+  }),
+  "goes on with a limit that has changed": ({ take }) => {
+    const limits = new Map<string, RateLimit.RateLimit>()
+    return {
+      take: (consumption) => {
+        const limit = limits.get(consumption.key) ?? consumption.limit
+        limits.set(consumption.key, limit)
+        return take({ ...consumption, limit })
+      }
+    }
+  }
+}
+
+describe("the laws catch a store that", () => {
+  const advance = (millis: number) => TestClock.adjust(Duration.nanos(BigInt(Math.round(millis * 1e6))))
+
+  for (const [name, change] of Object.entries(wrong)) {
+    it.effect(name, () =>
+      Effect.gen(function* () {
+        const broken: Array<string> = []
+        for (const { check, name } of laws({ advance })) {
+          const store: Service = new MemoryStore(new Ticks(yield* Clock.Clock)).service
+          const checked = Effect.provideService(check, RateLimiterStore, { ...store, ...change(store) })
+          if (Exit.isFailure(yield* Effect.exit(checked))) broken.push(name)
+        }
+        assert.isNotEmpty(broken)
+      })
+    )
+  }
 })
 
 /** A store that is some milliseconds away, counts what it is asked, and can be out of reach. */
