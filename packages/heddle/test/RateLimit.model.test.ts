@@ -130,7 +130,7 @@ const frozen = <A>(value: A): A => {
   return value
 }
 
-const runs = { arbitrary: { runs: 25, size: 40 } }
+const runs = { arbitrary: { runs: 18, size: 40 } }
 
 /** Runs a program from a state; says what was given. Time is told with this much added. */
 const run = (limit: RateLimit.RateLimit, state: unknown, program: ReadonlyArray<Ask>, later = 0) => {

@@ -155,7 +155,7 @@ const elsewhere = Effect.gen(function* () {
 
 describe("explored", () => {
   for (const mode of modes) {
-    const options = { mode, runs: 150, millis: 1_000 }
+    const options = { mode, runs: 80, millis: 1_000 }
     it.explore(`interruption, a penalty and another limit at once (${mode})`, changes, options)
     it.explore(`a rate of nothing that is raised (${mode})`, raised, options)
     it.explore(`timekeepers that leave (${mode})`, keepers, options)
@@ -172,7 +172,10 @@ describe("interrupted before every operation, while waiting, and while granted b
     readonly way: (limiter: Limiter, times: Times) => Effect.Effect<unknown, unknown>
     /** Not within a mask: an interruption may come between the taking and the writing down. */
     readonly bare?: boolean
+    readonly budgets?: ReadonlyArray<number>
   }
+  // the others go the way that `take` goes
+  const fewBudgets = [3, 5, 64]
   const inMemory = make({ limit: everyTen })
   const written = (times: Times) => Effect.map(Clock.currentTimeMillis, (at) => void times.push(at))
 
@@ -180,7 +183,8 @@ describe("interrupted before every operation, while waiting, and while granted b
     take: { make: inMemory, way: (limiter, times) => taking(limiter, times) },
     "take with a longest wait": {
       make: inMemory,
-      way: (limiter, times) => taking(limiter, times, 1, { maxWait: "1 minute", priority: 1 })
+      way: (limiter, times) => taking(limiter, times, 1, { maxWait: "1 minute", priority: 1 }),
+      budgets: fewBudgets
     },
     withLimit: { make: inMemory, way: (limiter, times) => withLimit(limiter)(written(times)), bare: true },
     throttle: {
@@ -190,7 +194,8 @@ describe("interrupted before every operation, while waiting, and while granted b
           throttle(limiter),
           Stream.runForEach(() => written(times))
         ),
-      bare: true
+      bare: true,
+      budgets: fewBudgets
     },
     "reserve and await": {
       make: inMemory,
@@ -204,7 +209,8 @@ describe("interrupted before every operation, while waiting, and while granted b
     },
     "take by key": {
       make: Effect.map(keyed<string>({ limit: () => everyTen }), forKey("key")),
-      way: (limiter, times) => taking(limiter, times)
+      way: (limiter, times) => taking(limiter, times),
+      budgets: fewBudgets
     },
     "take from a store": {
       make: Effect.provide(shared({ key: "key", limit: everyTen }), layerStoreMemory),
@@ -212,7 +218,7 @@ describe("interrupted before every operation, while waiting, and while granted b
     }
   }
 
-  for (const [name, { bare = false, make, way }] of Object.entries(ways)) {
+  for (const [name, { bare = false, budgets = [3, 4, 5, 7, 11, 64], make, way }] of Object.entries(ways)) {
     it.effect(name, () =>
       Effect.gen(function* () {
         const scenario = Effect.gen(function* () {
@@ -245,7 +251,7 @@ describe("interrupted before every operation, while waiting, and while granted b
               assert.isTrue(yield* takeIfAvailable(limiter))
               assert.isFalse(yield* takeIfAvailable(limiter))
             }),
-          { budgets: [3, 4, 5, 7, 11, 64], moments: ["preemption", "task", "pause"] }
+          { budgets, moments: ["preemption", "task", "pause"] }
         )
         assert.isAbove(report.interrupted, 10)
       })

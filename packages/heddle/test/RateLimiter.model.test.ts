@@ -211,6 +211,6 @@ describe.each(Object.entries(kinds))("against its model: %s", (kind, limitOf) =>
         )
         assert.strictEqual((yield* RateLimiter.stats(limiter)).waiting, model.waiting.length)
       }),
-    { arbitrary: { runs: 400, size: 50 } }
+    { arbitrary: { runs: 120, size: 50 } }
   )
 })
