@@ -293,10 +293,14 @@ describe("a limiter before a store", () => {
         assert.isTrue(Exit.hasInterrupts(fiber.pollUnsafe()!))
       }
       // also as his turn goes back
-      const granted = yield* start(take(yield* limiterOf({ ...service, giveBack: () => Effect.never })))
-      granted.interruptUnsafe()
-      yield* settle
-      assert.isDefined(granted.pollUnsafe())
+      for (let steps = 0; steps < 12; steps++) {
+        const granted = yield* start(take(yield* limiterOf({ ...service, giveBack: () => Effect.never })))
+        yield* Effect.replicateEffect(Effect.yieldNow, steps)
+        granted.interruptUnsafe()
+        yield* settle
+        assert.isDefined(granted.pollUnsafe())
+        yield* millis(100)
+      }
     })
   )
 
