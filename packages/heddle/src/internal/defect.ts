@@ -4,6 +4,7 @@
  */
 
 import * as Duration from "effect/Duration"
+import { isEffect } from "effect/Effect"
 import { toStringUnknown } from "effect/Inspectable"
 import * as Option from "effect/Option"
 
@@ -71,4 +72,16 @@ export const checkDuration = (operation: string, what: string, input: Duration.I
 /** Any other rule, in words. */
 export const checkThat = (holds: boolean, operation: string, what: string, value: unknown, rule: string): void => {
   if (!holds) throw new RangeError(`${operation}: ${what} must be ${rule}, got ${describe(value)}`)
+}
+
+/** What a caller's function gives where the types were not asked. Run as it is, it would end a fiber without finalizers. */
+export const checkEffect = (operation: string, what: string, value: unknown): void => {
+  if (!isEffect(value)) throw new TypeError(`${operation}: ${what} must be an Effect, got ${describe(value)}`)
+}
+
+/** `A`, `B` or `C`, as they stand in a type that the caller did not ask. */
+export const checkOneOf = (operation: string, what: string, value: unknown, values: ReadonlyArray<string>): void => {
+  if (values.includes(value as string)) return
+  const rule = values.map((one) => JSON.stringify(one)).join(" or ")
+  throw new TypeError(`${operation}: ${what} must be ${rule}, got ${describe(value)}`)
 }

@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 
 import { ArrayCursor, type Cursor, end, IteratorCursor, pending, PullCursor } from "./cursor.ts"
+import { checkEffect } from "./defect.ts"
 import { deeper } from "./stack.ts"
 import { Tally } from "./tally.ts"
 import { Tasks } from "./tasks.ts"
@@ -81,6 +82,8 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   /** The source has none, for good or at the moment. */
   private dry = false
   private pumping = false
+  /** The source is being asked for an element: what it does meanwhile may wake a worker that asks too. */
+  private asking = false
   /** How many elements may still be claimed in this turn. */
   private budget = elementsPerTurn
   private turnScheduled = false
@@ -212,34 +215,45 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
   /** The next element that has to run, whose number is then `task`; those that are finished have been taken down. */
   private claim(): Effect.Effect<B, E, R> | undefined {
     const { tally } = this
-    while (!this.dry && tally.stopped === undefined && (this.budget > 0 || this.mayClaim())) {
+    while (this.mayClaim()) {
       const element = this.next()
-      if (element === end) return undefined
+      // to ask the source may have stopped the group, and so may `f`: nothing begins after that
+      if (element === end || tally.stopped !== undefined) return undefined
       this.budget--
       const task = this.claimed++
       const effect = this.effectOf(element, task)
-      if (!isSuccess(effect)) {
-        this.task = task
-        return effect
+      if (isSuccess(effect)) {
+        if (tally.succeed(task, effect.value)) this.interruptAll()
+        continue
       }
-      if (tally.succeed(task, effect.value)) this.interruptAll()
+      if (tally.stopped !== undefined) {
+        this.claimed--
+        return undefined
+      }
+      this.task = task
+      return effect
     }
     return undefined
   }
 
   private mayClaim(): boolean {
     if (this.dry || this.tally.stopped !== undefined) return false
-    if (this.budget <= 0) this.scheduleTurn()
-    return this.budget > 0
+    // an iterator cannot be asked from inside of itself: a turn that is scheduled makes up for it
+    const may = this.budget > 0 && !this.asking
+    if (!may) this.scheduleTurn()
+    return may
   }
 
   private next(): A | typeof end {
+    this.asking = true
     try {
       const element = this.cursor.next()
+      this.asking = false
       if (element !== end && element !== pending) return element
       this.dry = true
       this.exhausted = element === end
     } catch (defect) {
+      this.asking = false
       this.failSource(Cause.die(defect))
     }
     return end
@@ -252,7 +266,9 @@ export class ForEach<A, B, E, R> extends Tasks<B, E> {
 
   private effectOf(element: A, index: number): Effect.Effect<B, E, R> {
     try {
-      return this.f(element, index)
+      const effect = this.f(element, index)
+      if (!Effect.isEffect(effect)) checkEffect(this.tally.label, `what task ${index} runs`, effect)
+      return effect
     } catch (defect) {
       return Effect.die(defect)
     }

@@ -10,7 +10,7 @@ import * as Inspectable from "effect/Inspectable"
 import { pipeArguments } from "effect/Pipeable"
 import type { Scheduler } from "effect/Scheduler"
 
-import { labelOf } from "./defect.ts"
+import { checkEffect, labelOf } from "./defect.ts"
 import { type Slot, Slots } from "./slots.ts"
 import { deeper, wake } from "./stack.ts"
 import type { Tally } from "./tally.ts"
@@ -100,15 +100,23 @@ export class Group<E> extends Tasks<unknown, E> {
   }
 
   go<R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<void, never, R> {
-    return Effect.withFiber((fiber) => this.submit(++this.numbers, effect, fiber))
+    return Effect.withFiber((fiber) => {
+      this.checkTask("go", effect)
+      return this.submit(++this.numbers, effect, fiber)
+    })
   }
 
   goIfAvailable<R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<boolean, never, R> {
     return Effect.withFiber((fiber) => {
+      this.checkTask("goIfAvailable", effect)
       const slot = this.closed ? undefined : this.slots.take()
       if (slot !== undefined) this.start(++this.numbers, effect, fiber, slot)
       return Effect.succeed(slot !== undefined)
     })
+  }
+
+  private checkTask(operation: string, effect: unknown): void {
+    if (!Effect.isEffect(effect)) checkEffect(this.label(operation), "the task", effect)
   }
 
   private submit<R>(

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 
 import { ArrayCursor, type Cursor, IteratorCursor } from "./cursor.ts"
 import { CurrentDeadline, nanosLeft } from "./deadline.ts"
-import { checkDuration, checkPositive, describe, labelOf } from "./defect.ts"
+import { checkDuration, checkEffect, checkPositive, describe, labelOf } from "./defect.ts"
 import { type Config, ForEach } from "./forEach.ts"
 import { type AnyFiber, Group } from "./group.ts"
 import { enough, failFast, type Policy } from "./policy.ts"
@@ -69,7 +69,11 @@ export const runBlock = (options: Options, body: (group: Group<any>) => AnyEffec
     Effect.withFiber((fiber) => {
       const group = makeGroup("run", options, fiber)
       return group.runBody(
-        Effect.suspend(() => body(group)),
+        Effect.suspend(() => {
+          const effect = body(group)
+          checkEffect(group.label("run"), "what the body gives", effect)
+          return effect
+        }),
         fiber
       )
     })

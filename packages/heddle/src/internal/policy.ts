@@ -6,7 +6,7 @@ import type * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 
-import { checkPositive } from "./defect.ts"
+import { checkOneOf, checkPositive } from "./defect.ts"
 
 /**
  * The first failure interrupts what runs and skips what waits. The default.
@@ -190,8 +190,12 @@ export const enough = (policy: Policy<any, any>): number | undefined => {
 }
 
 /** Whether a group stops at this exit. */
-export const stopsAt = <A, E>(policy: Policy<A, E>, state: State, exit: Exit.Exit<A, E>): boolean => {
-  if (!("_tag" in policy)) return policy.onExit(state, exit) === "stop"
+export const stopsAt = <A, E>(label: string, policy: Policy<A, E>, state: State, exit: Exit.Exit<A, E>): boolean => {
+  if (!("_tag" in policy)) {
+    const answer = policy.onExit(state, exit)
+    checkOneOf(label, "the answer of the policy's onExit", answer, ["continue", "stop"])
+    return answer === "stop"
+  }
   if (policy._tag === "failFast") return exit._tag === "Failure"
   const needed = enough(policy)
   if (needed === undefined) return false

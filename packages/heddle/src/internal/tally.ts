@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 
 import { logSuppressed } from "./children.ts"
+import { checkEffect } from "./defect.ts"
 import { enough, type Policy, type Report, stopsAt, type TaskExit } from "./policy.ts"
 
 /**
@@ -123,10 +124,12 @@ export class Tally<A, E> {
   because: Because | undefined = undefined
   readonly suppressed: Array<Cause.Die> = []
   private logged = 0
-  /** The policy itself died. */
-  private broken: Exit.Exit<never> | undefined = undefined
+  /** What the policy itself died with. */
+  private broken: Cause.Die | undefined = undefined
 
   readonly total: number | undefined
+  /** Stands in front of messages. */
+  readonly label: string
   private readonly options: TallyOptions<A, E>
   private readonly needed: number | undefined
   /** Successes are only counted, or only counted and stored. */
@@ -141,6 +144,7 @@ export class Tally<A, E> {
     const { keep, policy } = options
     this.options = options
     this.total = options.total
+    this.label = options.label
     this.needed = enough(policy)
     const own = !("_tag" in policy)
     this.exits = keep === "exits" || (own && keep === "values") ? [] : undefined
@@ -172,8 +176,8 @@ export class Tally<A, E> {
   /** What no task is, yet can fail as one does: the body of a block, or a source. True if that stops the group. */
   recordBeside(task: number, cause: Cause.Cause<E>, because: "failure" | "source"): boolean {
     this.keepFailure(task, cause)
-    const stops = this.stopped === undefined && this.stopsAt(task, Exit.failCause(cause))
-    return stops && this.stop(because, task, cause)
+    if (this.stopped !== undefined || !this.stopsAt(task, Exit.failCause(cause))) return false
+    return this.broken === undefined ? this.stop(because, task, cause) : this.stop("failure", task, this.cause())
   }
 
   /** False if there is nothing to keep but that the group interrupted it. */
@@ -199,15 +203,17 @@ export class Tally<A, E> {
       this.winners.push({ task, value: exit.value })
     }
     if (late || !this.stopsAt(task, exit)) return false
+    if (this.broken !== undefined) return this.stop("failure", task, this.cause())
     return exit._tag === "Success" ? this.stop("success", task) : this.stop("failure", task, exit.cause)
   }
 
+  /** A policy that dies stops the group, as a task that dies would. */
   private stopsAt(task: number, exit: Exit.Exit<A, E>): boolean {
-    const { failed, succeeded, total } = this
+    const { failed, label, succeeded, total } = this
     try {
-      return stopsAt(this.options.policy, { task, total, succeeded, failed }, exit)
+      return stopsAt(label, this.options.policy, { task, total, succeeded, failed }, exit)
     } catch (defect) {
-      this.broken = Exit.die(defect)
+      this.broken = Cause.makeDieReason(defect)
       return true
     }
   }
@@ -237,9 +243,13 @@ export class Tally<A, E> {
 
   private verdict(): Effect.Effect<unknown, E> {
     const { keep, label, policy } = this.options
-    if (this.broken !== undefined) return this.broken
-    if (!("_tag" in policy)) return policy.result(this.report()) as Effect.Effect<unknown, E>
     const cause = this.cause()
+    if (!("_tag" in policy)) {
+      if (cause !== undefined && this.broken !== undefined) return Exit.failCause(cause)
+      const result = policy.result(this.report()) as Effect.Effect<unknown, E>
+      checkEffect(label, "the result of the policy", result)
+      return result
+    }
     if (this.needed === undefined) return cause === undefined ? Exit.succeed(this.values) : Exit.failCause(cause)
     if (this.succeeded >= this.needed) {
       // what went wrong elsewhere has no part in the result
@@ -272,9 +282,11 @@ export class Tally<A, E> {
   }
 
   cause(): Cause.Cause<E> | undefined {
-    const kept = this.defects.items.length > 0 ? this.defects : this.failures
-    if (kept.items.length === 0) return undefined
-    const cause = Cause.fromReasons(kept.reasons())
+    const broken = this.broken === undefined ? [] : [this.broken]
+    const kept = broken.length > 0 || this.defects.items.length > 0 ? this.defects : this.failures
+    const reasons = [...broken, ...kept.reasons()]
+    if (reasons.length === 0) return undefined
+    const cause = Cause.fromReasons(reasons)
     if (kept.omitted === 0) return cause
     return Cause.annotate(cause, Context.make(Omitted, kept.omitted) as Context.Context<never>)
   }
