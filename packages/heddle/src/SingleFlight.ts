@@ -111,8 +111,8 @@ export const makeUnsafe = <K, A, E = never>(options: Options = {}): SingleFlight
  * Gives the exit of the execution that runs for the key; if there is none, of the effect, which becomes it. The effect of
  * a caller that joins does not run.
  *
- * A run inside an execution, in its fiber or in one that it forked, dies if it could only wait for itself: for the key of
- * that execution, or for one whose execution waits for that, however many there are between.
+ * A run inside an execution, in its fiber, in one that it forked or in its finalizers, dies if it could only wait for itself:
+ * for the key of that execution, or for one whose execution waits for that, however many there are between.
  *
  * @since 0.1.0
  * @category running

@@ -13,6 +13,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as MutableHashMap from "effect/MutableHashMap"
@@ -43,14 +44,17 @@ class Call {
   /** How many executions are nested here, each begun by the one around it. */
   readonly depth: number
   readonly callers = new Set<Caller>()
-  /** What those wait for who call inside its execution. Invariant: no cycle. */
+  /** What those wait for who call inside its execution. Invariant: no cycle, here and in `behind` together. */
   readonly waitsFor = new Map<Caller, Call>()
+  /** The ending calls of the key that it begins after; none any more once it has ended, or each would keep the one before. */
+  behind: ReadonlyArray<Call>
   /** A fiber that is nobody's child: whoever began it may leave. */
   execution: Fiber.Fiber<any, any> | undefined = undefined
 
-  constructor(key: unknown, { inside }: Caller) {
+  constructor(key: unknown, { inside }: Caller, behind: ReadonlyArray<Call>) {
     this.key = key
     this.depth = inside === undefined ? 1 : inside.depth + 1
+    this.behind = behind
   }
 
   enter(caller: Caller): void {
@@ -58,9 +62,9 @@ class Call {
     caller.inside?.waitsFor.set(caller, this)
   }
 
-  leave(caller: Caller): boolean {
+  /** The caller waits no more. */
+  letGo(caller: Caller): void {
     caller.inside?.waitsFor.delete(caller)
-    return this.callers.delete(caller)
   }
 
   /** Whether it can only end after another, or is that. */
@@ -69,6 +73,7 @@ class Call {
     for (const call of reached) {
       if (call === other) return true
       for (const next of call.waitsFor.values()) reached.add(next)
+      for (const next of call.behind) reached.add(next)
     }
     return false
   }
@@ -86,7 +91,7 @@ export class Flight extends Handle {
   readonly [TypeId] = TypeId
   private readonly calls = MutableHashMap.empty<unknown, Call>()
   /** Executions that their last caller has left, and that have not ended yet. */
-  private readonly ending = MutableHashMap.empty<unknown, ReadonlyArray<Fiber.Fiber<any, any>>>()
+  private readonly ending = MutableHashMap.empty<unknown, ReadonlyArray<Call>>()
   private running = 0
   private waiting = 0
   private started = 0
@@ -114,11 +119,13 @@ export class Flight extends Handle {
         let go: typeof resume = resume
         const wake = (exit: AnyExit, shared: boolean) => go(deliver(exit, shared))
         const caller: Caller = { inside: fiber.getRef(CurrentCall), wake }
-        const running = this.find(key, caller)
-        const call = running ?? new Call(key, caller)
+        const running = Option.getOrUndefined(MutableHashMap.get(this.calls, key))
+        const call = running ?? new Call(key, caller, this.endingOf(key))
+        this.checkEnds(call, caller)
+        if (running !== undefined) this.joined++
         call.enter(caller)
         this.waiting++
-        leave = () => (call.leave(caller) ? this.left(call) : undefined)
+        leave = () => (call.callers.delete(caller) ? this.left(call, caller) : undefined)
         if (running === undefined) this.start(call, fiber, effect)
         go = (exit) => ring.push(resume, exit)
       })
@@ -126,16 +133,12 @@ export class Flight extends Handle {
     })
   }
 
-  private find(key: unknown, { inside }: Caller): Call | undefined {
-    const call = Option.getOrUndefined(MutableHashMap.get(this.calls, key))
-    if (call === undefined) return undefined
-    if (inside !== undefined && call.needs(inside)) {
-      const execution =
-        inside === call ? "its own execution" : `the execution for ${describe(inside.key)}, which it needs,`
-      throw new Error(`${this.label("run")}: a run for ${describe(key)} inside ${execution} would never end`)
-    }
-    this.joined++
-    return call
+  /** Whoever runs inside an execution must not wait for what can only end after it. */
+  private checkEnds(call: Call, { inside }: Caller): void {
+    if (inside === undefined || !call.needs(inside)) return
+    const isOwn = Equal.equals(inside.key, call.key)
+    const execution = isOwn ? "its own execution" : `the execution for ${describe(inside.key)}, which it needs,`
+    throw new Error(`${this.label("run")}: a run for ${describe(call.key)} inside ${execution} would never end`)
   }
 
   /** At once; behind the executions that are ending, if there are any. */
@@ -146,9 +149,10 @@ export class Flight extends Handle {
     // the caller's context has what the effect requires
     const context = fiber.context.pipe(Context.add(CurrentCall, call), Context.add(CurrentDeadline, undefined))
     const scoped = Effect.scoped(effect)
-    const ending = Option.getOrUndefined(MutableHashMap.get(this.ending, call.key))
     const isDeep = call.depth % nestedStarts === 0
-    const before = ending !== undefined ? Fiber.awaitAll(ending) : isDeep ? Effect.yieldNow : undefined
+    // an ending call has an execution
+    const ending = call.behind.map(({ execution }) => execution!)
+    const before = ending.length > 0 ? Fiber.awaitAll(ending) : isDeep ? Effect.yieldNow : undefined
     const execution = before === undefined ? scoped : Effect.andThen(before, scoped)
     call.execution = Effect.runForkWith(context as Context.Context<any>)(execution)
     call.execution.addObserver((exit) => this.ended(call, exit))
@@ -158,21 +162,32 @@ export class Flight extends Handle {
     this.running--
     this.waiting -= call.callers.size
     this.forgetCall(call)
+    call.behind = []
     const shared = call.callers.size > 1
     for (const caller of call.callers) {
-      call.leave(caller)
+      call.callers.delete(caller)
+      call.letGo(caller)
       caller.wake(exit, shared)
     }
   }
 
   /** A caller has left. The last one stops the execution, and waits for it as it would for an effect of its own. */
-  private left(call: Call): AnyEffect | undefined {
+  private left(call: Call, caller: Caller): AnyEffect | undefined {
     this.waiting--
     const { execution, key } = call
-    if (call.callers.size > 0 || execution === undefined) return undefined
+    if (call.callers.size > 0 || execution === undefined) {
+      call.letGo(caller)
+      return undefined
+    }
+    execution.addObserver(() => call.letGo(caller))
     if (this.forgetCall(call)) {
-      this.endingOf(key, (fibers) => [...fibers, execution])
-      execution.addObserver(() => this.endingOf(key, (fibers) => fibers.filter((fiber) => fiber !== execution)))
+      this.setEnding(key, [...this.endingOf(key), call])
+      execution.addObserver(() =>
+        this.setEnding(
+          key,
+          this.endingOf(key).filter((one) => one !== call)
+        )
+      )
     }
     return stop([execution])
   }
@@ -184,12 +199,12 @@ export class Flight extends Handle {
     return true
   }
 
-  private endingOf(
-    key: unknown,
-    change: (fibers: ReadonlyArray<Fiber.Fiber<any, any>>) => ReadonlyArray<Fiber.Fiber<any, any>>
-  ): void {
-    const fibers = change(Option.getOrElse(MutableHashMap.get(this.ending, key), () => []))
-    if (fibers.length === 0) MutableHashMap.remove(this.ending, key)
-    else MutableHashMap.set(this.ending, key, fibers)
+  private endingOf(key: unknown): ReadonlyArray<Call> {
+    return Option.getOrElse(MutableHashMap.get(this.ending, key), () => [])
+  }
+
+  private setEnding(key: unknown, calls: ReadonlyArray<Call>): void {
+    if (calls.length === 0) MutableHashMap.remove(this.ending, key)
+    else MutableHashMap.set(this.ending, key, calls)
   }
 }
