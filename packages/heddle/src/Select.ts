@@ -6,8 +6,9 @@
  * stop waiting and the branches are tried again.
  *
  * - **Nothing is lost or taken twice.** A branch that is not chosen has taken nothing. What was taken is given to the
- *   branch's handler, or to the caller of `first`, in the same step: no interruption comes in between. Permits are given
- *   back when the handler has ended.
+ *   branch's handler, or to the caller of `first`, in the same step: no interruption comes in between. One that the taking
+ *   itself provokes, by waking a producer, puts an element back to the front of its queue; of a message of a `PubSub`, which
+ *   cannot be put back, the handler is told. Permits are given back when the handler has ended.
  * - **Ties.** Of several branches that are ready one is chosen at random, so that none starves, or the one that is listed
  *   first, by `order: "listed"`.
  * - **Fairness.** A select that waits on a queue, or for permits, is served in its turn among the others who do. If
@@ -24,17 +25,17 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import type * as Pipeable from "effect/Pipeable"
-import * as PubSub from "effect/PubSub"
-import * as Queue from "effect/Queue"
+import type * as PubSub from "effect/PubSub"
+import type * as Queue from "effect/Queue"
 import { Random } from "effect/Random"
 import type * as Types from "effect/Types"
 
 import * as Branches from "./internal/branch.ts"
 import { checkDuration, describe } from "./internal/defect.ts"
 import { tokens as takingTokens } from "./internal/limiter/branch.ts"
-import { deferredDone, hasMessage, queueReady, subscriptionReady } from "./internal/readiness.ts"
+import { deferredDone, fromQueue, fromSubscription } from "./internal/readiness.ts"
 import { Selection } from "./internal/selection.ts"
 import type { RateLimited, RateLimiter, TakeOptions } from "./RateLimiter.ts"
 import * as WeightedSemaphore from "./WeightedSemaphore.ts"
@@ -73,7 +74,7 @@ export interface Options<A = never, E = never, R = never> {
  * ```ts import.meta.vitest
  * import * as Deferred from "effect/Deferred"
  * import * as Effect from "effect/Effect"
- * import * as Queue from "effect/Queue"
+ * import type * as Queue from "effect/Queue"
  * import * as Select from "heddle/Select"
  *
  * const program = Effect.gen(function* () {
@@ -119,7 +120,7 @@ export const first = <const Branches extends ReadonlyArray<AnyBranch>, A = never
  * ```ts import.meta.vitest
  * import * as Cause from "effect/Cause"
  * import * as Effect from "effect/Effect"
- * import * as Queue from "effect/Queue"
+ * import type * as Queue from "effect/Queue"
  * import * as Select from "heddle/Select"
  *
  * const program = Effect.gen(function* () {
@@ -145,8 +146,7 @@ export const queue = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3
   onValue?: (value: A) => Effect.Effect<B, E2, R2>,
   onFailure?: (error: E) => Effect.Effect<C, E3, R3>
 ): Branch<B | C, E2 | E3, R2 | R3> => {
-  const source = { take: () => Queue.takeUnsafe(queue), ready: queueReady(queue) }
-  return asBranch(Branches.taking(() => source, { onValue, onFailure }))
+  return asBranch(Branches.taking(fromQueue(queue), { onValue, onFailure }))
 }
 
 /**
@@ -160,17 +160,7 @@ export const subscription = <A, B = A, E2 = never, R2 = never>(
   subscription: PubSub.Subscription<A>,
   onValue?: (value: A) => Effect.Effect<B, E2, R2>
 ): Branch<B, E2, R2> => {
-  const take = () => {
-    // in one step: `PubSub.take` has an operation between the taking and the giving
-    if (hasMessage(subscription)) {
-      return Exit.map(Effect.runSyncExit(PubSub.takeUpTo(subscription, 1)), ([message]) => message)
-    }
-    const { ended, shutdownFlag } = subscription
-    if (shutdownFlag.current) return Effect.interrupt
-    return Option.isSome(ended.current) ? Exit.succeed(ended.current.value) : undefined
-  }
-  const source = { take, ready: subscriptionReady(subscription) }
-  return asBranch(Branches.taking(() => source, { onValue, onFailure: undefined }))
+  return asBranch(Branches.taking(fromSubscription(subscription), { onValue, onFailure: undefined }))
 }
 
 /**
@@ -184,10 +174,10 @@ export const deferred = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E,
   onValue?: (value: A) => Effect.Effect<B, E2, R2>,
   onFailure?: (error: E) => Effect.Effect<C, E3, R3>
 ): Branch<B | C, E2 | E3, R2 | R3> => {
-  const result = Deferred.await(deferred)
-  const take = () => (Deferred.isDoneUnsafe(deferred) ? result : undefined)
-  const source = { take, ready: deferredDone(deferred) }
-  return asBranch(Branches.taking(() => source, { onValue, onFailure }))
+  const awaited = Deferred.await(deferred)
+  const result = () => (Deferred.isDoneUnsafe(deferred) ? awaited : undefined)
+  const source = { result, ready: deferredDone(deferred) }
+  return asBranch(Branches.lasting(() => source, { onValue, onFailure }))
 }
 
 /**
@@ -201,8 +191,8 @@ export const fiber = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3
   onValue?: (value: A) => Effect.Effect<B, E2, R2>,
   onFailure?: (error: E) => Effect.Effect<C, E3, R3>
 ): Branch<B | C, E2 | E3, R2 | R3> => {
-  const source = { take: () => fiber.pollUnsafe(), ready: Fiber.await(fiber) }
-  return asBranch(Branches.taking(() => source, { onValue, onFailure }))
+  const source = { result: () => fiber.pollUnsafe(), ready: Fiber.await(fiber) }
+  return asBranch(Branches.lasting(() => source, { onValue, onFailure }))
 }
 
 /**
@@ -217,7 +207,7 @@ export const timer = <B = void, E2 = never, R2 = never>(
   onValue?: () => Effect.Effect<B, E2, R2>
 ): Branch<B, E2, R2> =>
   asBranch(
-    Branches.taking(
+    Branches.lasting(
       (fiber) => {
         const checked = checkDuration("Select.timer", "the duration", duration)
         const clock = fiber.getRef(Clock)
@@ -230,7 +220,7 @@ export const timer = <B = void, E2 = never, R2 = never>(
           isReady() ? Effect.void : Effect.andThen(clock.sleep(Duration.nanos(left())), sleep)
         )
         const ready = at === undefined ? Effect.never : sleep
-        return { take: () => (isReady() ? Exit.void : undefined), ready }
+        return { result: () => (isReady() ? Exit.void : undefined), ready }
       },
       { onValue, onFailure: undefined }
     )

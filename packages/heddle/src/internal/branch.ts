@@ -1,8 +1,9 @@
 /**
  * Branches of a `Select`: a source, what is done with its values, and how that becomes an attempt of a run.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
@@ -37,32 +38,93 @@ export interface Handlers {
   readonly onFailure: ((error: any) => AnyEffect) | undefined
 }
 
+/** A source whose result is there to stay, the same for whoever asks. */
+export interface Lasting {
+  /** `undefined` if there is none yet. */
+  readonly result: () => AnyEffect | undefined
+  /** Waits until there is one, and does not fail. */
+  readonly ready: Effect.Effect<unknown>
+}
+
 /** A source from which a step can take without waiting. */
 export interface Source {
-  /** What was taken, as an exit; an effect if it is there to stay; `undefined` if there is nothing. */
-  readonly take: () => AnyEffect | undefined
+  /** Whether `take` would take something now. */
+  readonly has: () => boolean
+  /** What was taken, or a failure that is there to stay; `undefined` if there is nothing. */
+  readonly take: () => Exit.Exit<unknown, unknown> | undefined
+  /** Puts back what was just taken, as if it had never been. Without it a handler is called in the step that takes. */
+  readonly giveBack: ((value: any) => void) | undefined
   /** Waits until `take` would take something, takes nothing, and does not fail. */
   readonly ready: Effect.Effect<unknown>
 }
 
-export const taking = (source: (fiber: AnyFiber) => Source, { onFailure, onValue }: Handlers): Branch =>
+const goOnWith = (taken: AnyEffect, { onFailure, onValue }: Handlers): AnyEffect => {
+  if (onFailure !== undefined) return Effect.matchEffect(taken, { onSuccess: onValue ?? Effect.succeed, onFailure })
+  return onValue === undefined ? taken : Effect.flatMap(taken, onValue)
+}
+
+export const lasting = (source: (fiber: AnyFiber) => Lasting, handlers: Handlers): Branch =>
   new Branch((fiber) => {
-    const { ready, take } = source(fiber)
-    const goOnWith = (taken: AnyEffect): AnyEffect => {
-      if (onFailure !== undefined) return Effect.matchEffect(taken, { onSuccess: onValue ?? Effect.succeed, onFailure })
-      return onValue === undefined ? taken : Effect.flatMap(taken, onValue)
-    }
+    const { ready, result } = source(fiber)
     return {
       attempt: () => {
-        const taken = take()
-        if (taken === undefined) return undefined
-        if (!Exit.isExit(taken) || taken._tag === "Failure") return { effect: goOnWith(taken) }
-        // here and now, while nothing can come in between
-        return onValue === undefined ? { value: taken.value } : { effect: onValue(taken.value) }
+        const there = result()
+        return there === undefined ? undefined : goOnWith(there, handlers)
       },
       wait: () => ready
     }
   })
+
+export const taking = (source: Source, handlers: Handlers): Branch =>
+  new Branch(() => ({
+    attempt: (orElse) => (source.has() ? take(source, handlers, orElse) : undefined),
+    wait: () => source.ready
+  }))
+
+/** What a step goes on with in place of a value. It is thrown, and stays inside of the mask when an interruption comes. */
+class Instead {
+  readonly effect: AnyEffect
+  constructor(effect: AnyEffect) {
+    this.effect = effect
+  }
+}
+
+const isInstead = (reason: Cause.Reason<unknown>): reason is Cause.Die =>
+  reason._tag === "Die" && reason.defect instanceof Instead
+
+/**
+ * Takes, and hands over in the same step: an operation in between would be a place for an interruption to come, and to lose
+ * what was taken. One may still come from within, since to take may wake a producer on this very stack. So what can be given
+ * back is taken where nothing interrupts: then such an interruption is seen at the end of that region, and the outer one is
+ * there for the undoing. Once both have been left without it, nothing but the handler, or the caller, is next. For the same
+ * reason no frame is left around the handler, so it may select again for ever.
+ */
+const take = ({ giveBack, take }: Source, handlers: Handlers, orElse: () => AnyEffect): AnyEffect => {
+  const { onValue } = handlers
+  let held: Exit.Success<unknown> | undefined
+  const step = Effect.sync(() => {
+    const taken = take()
+    if (taken === undefined) throw new Instead(orElse())
+    if (taken._tag === "Failure") throw new Instead(goOnWith(taken, handlers))
+    if (giveBack === undefined && onValue !== undefined) throw new Instead(onValue(taken.value))
+    held = taken as Exit.Success<unknown>
+    return taken.value
+  })
+  const undo = (cause: Cause.Cause<never>) => {
+    if (held !== undefined) giveBack?.(held.value)
+    if (!Cause.hasInterrupts(cause)) return Effect.failCause(cause)
+    return Effect.failCause(Cause.fromReasons(cause.reasons.filter((reason) => !isInstead(reason))))
+  }
+  const safely = Effect.uninterruptibleMask((restore) =>
+    Effect.catchCause(restore(giveBack === undefined ? step : Effect.uninterruptible(step)), undo)
+  )
+  const onFailure = (cause: Cause.Cause<never>): AnyEffect => {
+    const [reason] = cause.reasons
+    return reason !== undefined && isInstead(reason) ? (reason.defect as Instead).effect : Effect.failCause(cause)
+  }
+  if (onValue === undefined || giveBack === undefined) return Effect.catchCause(safely, onFailure)
+  return Effect.matchCauseEffect(safely, { onSuccess: onValue, onFailure })
+}
 
 /** A bridge: only its `commit` can tell whether there is something. */
 export const committing = (
@@ -77,7 +139,7 @@ export const committing = (
         onFailure,
         onSuccess: Option.match({ onNone: orElse, onSome: onValue })
       })
-      return { effect: Effect.flatten(Effect.uninterruptible(committed)) }
+      return Effect.flatten(Effect.uninterruptible(committed))
     },
     wait: () => ready
   }))
@@ -89,8 +151,7 @@ export const holding = (
   body: AnyEffect
 ): Branch =>
   new Branch(() => ({
-    attempt: (orElse) => ({
-      effect: Effect.flatMap(ifAvailable(body), Option.match({ onNone: orElse, onSome: Effect.succeed }))
-    }),
+    attempt: (orElse) =>
+      Effect.flatMap(ifAvailable(body), Option.match({ onNone: orElse, onSome: Effect.succeed })),
     wait: (held) => inTurn(Effect.callback<never>(() => held(body)))
   }))

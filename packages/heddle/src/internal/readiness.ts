@@ -9,14 +9,57 @@ import * as Exit from "effect/Exit"
 import * as MutableList from "effect/MutableList"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
-import type * as Queue from "effect/Queue"
+import * as Queue from "effect/Queue"
+
+import type { Source } from "./branch.ts"
+
+/** It takes no offers any more and has nothing left: its end is due. */
+const isDrained = <A, E>({ messages, state }: Queue.Dequeue<A, E>): boolean =>
+  state._tag === "Closing" && messages.length === 0 && state.offers.size === 0
 
 /** Whether a take would not wait: whoever offers to a queue without capacity waits to be taken from. */
-const isQueueReady = <A, E>({ capacity, messages, state }: Queue.Dequeue<A, E>): boolean =>
-  state._tag === "Done" || messages.length > 0 || (capacity <= 0 && state.offers.size > 0)
+const isQueueReady = <A, E>(queue: Queue.Dequeue<A, E>): boolean => {
+  const { capacity, messages, state } = queue
+  if (state._tag === "Done" || messages.length > 0 || isDrained(queue)) return true
+  return capacity <= 0 && state.offers.size > 0
+}
+
+/** Ends a queue that is drained, as the taking of its last element would have done. */
+const finish = <A, E>(queue: Queue.Dequeue<A, E>): void => {
+  if (!isDrained(queue)) return
+  MutableList.append(queue.messages, undefined)
+  Queue.takeUnsafe(queue)
+}
+
+/**
+ * The last element of a queue that closes ends it, and what has been taken from a queue that has ended cannot be given back;
+ * who waits for the end may well be somebody who interrupts the one who takes. So the end comes a task later, or as soon as
+ * somebody asks.
+ */
+const takeFrom = <A, E>(queue: Queue.Dequeue<A, E>): Exit.Exit<A, E> | undefined => {
+  finish(queue)
+  const { messages, state } = queue
+  if (state._tag !== "Closing" || messages.length !== 1 || state.offers.size > 0) return Queue.takeUnsafe(queue)
+  queue.dispatcher.scheduleTask(() => finish(queue), 0)
+  return Exit.succeed(MutableList.take(messages) as A)
+}
+
+/** To the front. What is shut down meanwhile has lost all that was in it. */
+const giveBackTo = <A, E>(queue: Queue.Dequeue<A, E>, value: A): void => {
+  if (queue.state._tag === "Done") return
+  MutableList.prepend(queue.messages, value)
+  queue.dispatcher.scheduleTask(() => Queue.flushUnsafe(queue as unknown as Queue.Queue<A, E>), 0)
+}
+
+export const fromQueue = <A, E>(queue: Queue.Dequeue<A, E>): Source => ({
+  has: () => isQueueReady(queue),
+  take: () => takeFrom(queue),
+  giveBack: (value) => giveBackTo(queue, value),
+  ready: queueReady(queue)
+})
 
 /** Stands among the takers of a queue, in turn, and is told instead of given. (`Queue.peek` does not see who waits to offer.) */
-export const queueReady = <A, E>(queue: Queue.Dequeue<A, E>): Effect.Effect<void> =>
+const queueReady = <A, E>(queue: Queue.Dequeue<A, E>): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     const { state } = queue
     if (state._tag === "Done" || isQueueReady(queue)) return resume(Effect.void)
@@ -41,14 +84,14 @@ const isSubscriptionReady = <A>(subscription: PubSub.Subscription<A>): boolean =
   subscription.shutdownFlag.current || Option.isSome(subscription.ended.current) || hasMessage(subscription)
 
 /** Those who wait to take come first. */
-export const hasMessage = <A>(subscription: PubSub.Subscription<A>): boolean =>
+const hasMessage = <A>(subscription: PubSub.Subscription<A>): boolean =>
   subscription.pollers.length === 0 && Option.getOrElse(PubSub.remainingUnsafe(subscription), () => 0) > 0
 
 /**
  * A further subscriber that has nothing for itself, and is asked whether it has whenever something is published. The end
  * of a `PubSub` is told to whoever polls.
  */
-export const subscriptionReady = <A>(subscription: PubSub.Subscription<A>): Effect.Effect<void> =>
+const subscriptionReady = <A>(subscription: PubSub.Subscription<A>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { shutdownHook, subscribers } = subscription
     const signal = Deferred.makeUnsafe<unknown>()
@@ -69,3 +112,19 @@ export const subscriptionReady = <A>(subscription: PubSub.Subscription<A>): Effe
     })
     return Effect.onExit(listen, () => Effect.sync(() => subscribers.delete(watcher)))
   })
+
+/** A `PubSub` has no way to take a message back. */
+export const fromSubscription = <A>(subscription: PubSub.Subscription<A>): Source => ({
+  has: () => isSubscriptionReady(subscription),
+  take: () => {
+    // in one step: `PubSub.take` has an operation between the taking and the giving
+    if (hasMessage(subscription)) {
+      return Exit.map(Effect.runSyncExit(PubSub.takeUpTo(subscription, 1)), ([message]) => message)
+    }
+    const { ended, shutdownFlag } = subscription
+    if (shutdownFlag.current) return Exit.interrupt()
+    return Option.isSome(ended.current) ? Exit.succeed(ended.current.value) : undefined
+  },
+  giveBack: undefined,
+  ready: subscriptionReady(subscription)
+})

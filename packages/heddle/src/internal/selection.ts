@@ -9,10 +9,9 @@
  * ```
  *
  * **Nothing is lost.** Waiting takes nothing, and when the fiber goes on from it nothing runs any more that would have to be
- * stopped, so there is nothing between the taking and the handler where an interruption could come: the handler is called,
- * or without one the value is handed to the caller, in the step that took it. For the same reason there is no frame around
- * the handler, and a handler may select again for ever. (To keep the others waiting until something is taken would keep
- * their places in their lines when somebody else was faster, but needs a finalizer around the taking.)
+ * stopped. So what a branch takes it can hand over in the step that took it, see `branch`. (To keep the others waiting until
+ * something is taken would keep their places in their lines when somebody else was faster, but needs a finalizer around the
+ * taking, and so around the handler.)
  *
  * **Who is first.** A branch that is ready on a task of the scheduler, as the takers of a queue are, takes at once, so that it
  * is served in its place among them and leaves nothing for the next to be woken for. On somebody's stack it goes through
@@ -34,24 +33,16 @@ type AnyFiber = Fiber.Fiber<unknown, unknown>
 /** A branch in one run. */
 export interface Attempt {
   /**
-   * Takes what there is: a value, or an effect to go on with; `undefined` if there is nothing. `orElse` tries the branches
-   * behind this one, for an effect that finds nothing either.
+   * An effect that takes what there is and goes on with it; `undefined` if there is nothing. `orElse` tries the branches
+   * behind this one, for an effect that finds nothing any more.
    */
-  attempt(orElse: () => AnyEffect): { readonly value: unknown } | { readonly effect: AnyEffect } | undefined
+  attempt(orElse: () => AnyEffect): AnyEffect | undefined
   /**
    * Ends when there may be something to take, also what came since it was tried. One that stands in a line and gets what it
    * waited for calls `held` instead, from the fiber that holds it, with what to do; whatever becomes of that, the fiber is
    * interrupted behind it.
    */
   wait(held: (body: AnyEffect) => void): AnyEffect
-}
-
-/** What a step goes on with. Thrown out of `sync`, since a value that it returned would already be the result. */
-class GoOn {
-  readonly effect: AnyEffect
-  constructor(effect: AnyEffect) {
-    this.effect = effect
-  }
 }
 
 type Waited = { readonly _tag: "ready" } | { readonly _tag: "done"; readonly value: unknown }
@@ -94,20 +85,13 @@ export class Selection {
     return order
   }
 
-  /** A value that leaves `sync` is in the hands of the caller, with no operation in between. */
   private tryFrom(order: ReadonlyArray<Attempt>, first: number, instead: AnyEffect): AnyEffect {
-    const step = Effect.sync(() => {
+    return Effect.suspend(() => {
       for (let at = first; at < order.length; at++) {
-        const taken = order[at]!.attempt(() => this.tryFrom(order, at + 1, instead))
-        if (taken === undefined) continue
-        if ("value" in taken) return taken.value
-        throw new GoOn(taken.effect)
+        const effect = order[at]!.attempt(() => this.tryFrom(order, at + 1, instead))
+        if (effect !== undefined) return effect
       }
-      throw new GoOn(instead)
-    })
-    return Effect.catchCause(step, (cause) => {
-      const [reason] = cause.reasons
-      return reason?._tag === "Die" && reason.defect instanceof GoOn ? reason.defect.effect : Effect.failCause(cause)
+      return instead
     })
   }
 
