@@ -15,8 +15,11 @@ const { deferred, first, make, permits, queue, subscription, timer } = Select
 
 const budgets = [3, 4, 5, 8, 64]
 
-// what runs in an interruptible region and interrupts itself as it takes has nobody to give to: the same holds for `Queue.take`
-const moments = ["preemption", "task", "pause"] as const
+const allMoments = ["operation", "preemption", "task", "pause"] as const
+
+// who is interrupted in the very operation that takes a message, and has no handler to tell, has nobody to give to, since a
+// `PubSub` takes nothing back: the same holds for `PubSub.take`
+const exceptOperations = ["preemption", "task", "pause"] as const
 
 const yields = (count: number) => Effect.replicateEffect(Effect.yieldNow, count, { discard: true })
 
@@ -34,10 +37,11 @@ interface Selecting {
   readonly target: (parts: Parts) => Effect.Effect<number>
   readonly before?: (parts: Parts) => ReadonlyArray<Effect.Effect<unknown>>
   readonly after?: (parts: Parts) => ReadonlyArray<Effect.Effect<unknown>>
+  readonly moments?: ReadonlyArray<Explorer.Moment>
 }
 
 /** Numbers 1 to 3 come into both queues and the subscription while somebody else takes from the first; each is found once. */
-const foundOnce = (name: string, { after, before, target }: Selecting) =>
+const foundOnce = (name: string, { after, before, moments = allMoments, target }: Selecting) =>
   it.effect(name, () =>
     Effect.gen(function* () {
       let took = 0
@@ -108,7 +112,20 @@ describe("interrupted everywhere", () => {
       ])
   })
 
-  foundOnce("a subscription alone", { target: ({ messages }) => first([subscription(messages)]) })
+  foundOnce("a subscription alone", {
+    target: ({ messages }) => first([subscription(messages)]),
+    moments: exceptOperations
+  })
+
+  foundOnce("a subscription alone, with a handler", {
+    target: ({ messages, taken }) => {
+      const keep = (n: number) => {
+        taken.push(n)
+        return Effect.succeed(0)
+      }
+      return first([subscription(messages, keep)])
+    }
+  })
 
   foundOnce("handlers are called with what was taken, also if they never run", {
     target: ({ a, b, taken }) => {
