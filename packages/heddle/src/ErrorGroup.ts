@@ -49,7 +49,7 @@ export {
   type State,
   type TaskExit
 } from "./internal/policy.ts"
-export { failures, stopReason, StopReason } from "./internal/tally.ts"
+export { failures, stopReason, StopReason, stopReasons } from "./internal/tally.ts"
 
 /**
  * A group that tasks are submitted to. Opaque: the functions of this module are its behaviour.

@@ -74,7 +74,7 @@ export interface Options<A = never, E = never, R = never> {
  * ```ts import.meta.vitest
  * import * as Deferred from "effect/Deferred"
  * import * as Effect from "effect/Effect"
- * import type * as Queue from "effect/Queue"
+ * import * as Queue from "effect/Queue"
  * import * as Select from "heddle/Select"
  *
  * const program = Effect.gen(function* () {
@@ -120,7 +120,7 @@ export const first = <const Branches extends ReadonlyArray<AnyBranch>, A = never
  * ```ts import.meta.vitest
  * import * as Cause from "effect/Cause"
  * import * as Effect from "effect/Effect"
- * import type * as Queue from "effect/Queue"
+ * import * as Queue from "effect/Queue"
  * import * as Select from "heddle/Select"
  *
  * const program = Effect.gen(function* () {

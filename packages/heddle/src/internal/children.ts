@@ -3,20 +3,35 @@
  * goes wrong meanwhile.
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 
+/** What is written on the interruptions in a cause, the first before the others: who asked for them, and why. */
+export const annotationsOf = (cause: Cause.Cause<unknown>): Context.Context<never> =>
+  cause.reasons
+    .filter(Cause.isInterruptReason)
+    .map(Cause.reasonAnnotations)
+    .reduceRight((later, earlier) => Context.merge(later, earlier), Context.empty())
+
 /**
- * Interrupts fibers and waits until all have ended. Their interruption was asked for; whatever else is in their causes is
- * kept: it fails the finalizer in which this stands.
+ * For the finalizer of an effect that ended with `exit`: interrupts fibers that worked for it, with what is written on its own
+ * interruption, and waits until all have ended. Their interruption was asked for; whatever else is in their causes is kept: it
+ * fails the finalizer.
  */
-export const stop = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>): Effect.Effect<void, E> =>
-  Effect.flatMap(Effect.andThen(Fiber.interruptAll(fibers), Fiber.awaitAll(fibers)), (exits) => {
-    const reasons = exits.flatMap((exit) => (exit._tag === "Failure" ? exit.cause.reasons : []))
-    const rest = reasons.filter((reason) => !Cause.isInterruptReason(reason))
-    return rest.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons(rest))
+export const stop = <A, E>(
+  fibers: Iterable<Fiber.Fiber<A, E>>,
+  exit: Exit.Exit<unknown, unknown>
+): Effect.Effect<void, E> =>
+  Effect.withFiber((parent) => {
+    const annotations = exit._tag === "Failure" ? annotationsOf(exit.cause) : undefined
+    for (const fiber of fibers) fiber.interruptUnsafe(parent.id, annotations)
+    return Effect.flatMap(Fiber.awaitAll(fibers), (exits) => {
+      const reasons = exits.flatMap((exit) => (exit._tag === "Failure" ? exit.cause.reasons : []))
+      const rest = reasons.filter((reason) => !Cause.isInterruptReason(reason))
+      return rest.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons(rest))
+    })
   })
 
 /**

@@ -112,7 +112,7 @@ export class Flight extends Handle {
 
   run(key: unknown, effect: AnyEffect, deliver: Deliver): AnyEffect {
     return Effect.withFiber((fiber) => {
-      let leave: (() => AnyEffect | undefined) | undefined
+      let leave: ((exit: AnyExit) => AnyEffect | undefined) | undefined
       const enter = Effect.callback<any, any>((resume) => {
         const ring = readyRing(fiber.cache.scheduler)
         // what ends as it is started has its caller go on at once
@@ -125,11 +125,11 @@ export class Flight extends Handle {
         if (running !== undefined) this.joined++
         call.enter(caller)
         this.waiting++
-        leave = () => (call.callers.delete(caller) ? this.left(call, caller) : undefined)
+        leave = (exit) => (call.callers.delete(caller) ? this.left(call, caller, exit) : undefined)
         if (running === undefined) this.start(call, fiber, effect)
         go = (exit) => ring.push(resume, exit)
       })
-      return Effect.onExitPrimitive(enter, () => leave?.())
+      return Effect.onExitPrimitive(enter, (exit) => leave?.(exit))
     })
   }
 
@@ -172,7 +172,7 @@ export class Flight extends Handle {
   }
 
   /** A caller has left. The last one stops the execution, and waits for it as it would for an effect of its own. */
-  private left(call: Call, caller: Caller): AnyEffect | undefined {
+  private left(call: Call, caller: Caller, exit: AnyExit): AnyEffect | undefined {
     this.waiting--
     const { execution, key } = call
     if (call.callers.size > 0 || execution === undefined) {
@@ -189,7 +189,7 @@ export class Flight extends Handle {
         )
       )
     }
-    return stop([execution])
+    return stop([execution], exit)
   }
 
   private forgetCall(call: Call): boolean {

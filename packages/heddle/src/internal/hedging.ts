@@ -81,7 +81,7 @@ export class Hedging extends Handle {
     const raced = Effect.withFiber((fiber) => {
       const race = new Race(this, fiber, effect)
       const enter = Effect.callback<any, any>((resume) => race.begin(resume))
-      return Effect.onExitPrimitive(enter, () => race.end())
+      return Effect.onExitPrimitive(enter, (exit) => race.end(exit))
     })
     return this.budget === undefined ? raced : this.budget.execution(raced)
   }
@@ -133,7 +133,7 @@ class Race {
   }
 
   /** For the caller's finalizer: nothing outlives the run. */
-  end(): AnyEffect | undefined {
+  end(exit: Exit.Exit<unknown, unknown>): AnyEffect | undefined {
     const { fibers, state } = this
     if (fibers.size === 0 || (state === "decided" && this.hedging.losers === "scope")) return undefined
     if (state === "decided") return Effect.asVoid(Fiber.awaitAll(fibers.values()))
@@ -141,7 +141,7 @@ class Race {
     if (fibers.has(1) && this.attempts > 1) this.observe()
     this.state = "abandoned"
     this.timer?.interruptUnsafe(this.caller.id)
-    return stop([...fibers.values()])
+    return stop([...fibers.values()], exit)
   }
 
   /** A delay that outlasts the deadline would be for nothing. */

@@ -41,8 +41,8 @@ export class Region<A, E, X> implements Deadline {
 
   run<R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | X, R> {
     const enter = Effect.callback<A, E | X, R>((resume) => this.begin(effect, resume))
-    return Effect.onExitPrimitive(enter, () =>
-      this.child === undefined || this.child.pollUnsafe() !== undefined ? undefined : stop([this.child])
+    return Effect.onExitPrimitive(enter, (exit) =>
+      this.child === undefined || this.child.pollUnsafe() !== undefined ? undefined : stop([this.child], exit)
     )
   }
 

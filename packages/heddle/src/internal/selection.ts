@@ -96,14 +96,19 @@ export class Selection {
   }
 
   private wait(order: ReadonlyArray<Attempt>): Effect.Effect<Waited, any, any> {
+    let cancelled: Wait | undefined
     const park = (scheduler: Scheduler, resume: Resume) => {
       const wait = new Wait(this.parent, scheduler, resume)
       wait.start(order)
-      return wait.cancel
+      return Effect.sync(() => {
+        cancelled = wait
+        wait.cancel()
+      })
     }
-    return Effect.callback<Waited, any, any>(function (this: Scheduler, resume) {
+    const parked = Effect.callback<Waited, any, any>(function (this: Scheduler, resume) {
       return park(this, resume)
     })
+    return Effect.onExitPrimitive(parked, (exit) => cancelled && stop(cancelled.fibers, exit))
   }
 }
 
@@ -114,7 +119,7 @@ class Wait {
   private readonly parent: AnyFiber
   private readonly scheduler: Scheduler
   private readonly resume: Resume
-  private readonly fibers: Array<AnyFiber> = []
+  readonly fibers: Array<AnyFiber> = []
   private starting = true
   private decided: { readonly next: Effect.Effect<Waited, any, any>; readonly winner: AnyFiber | undefined } | undefined
 
@@ -137,11 +142,10 @@ class Wait {
     if (this.decided !== undefined) this.conclude()
   }
 
-  /** Interrupts all that wait or hold, and waits for them. */
-  readonly cancel: Effect.Effect<void> = Effect.suspend(() => {
+  /** Nobody waits for a decision any more. */
+  cancel(): void {
     this.decided ??= { next: ready, winner: undefined }
-    return stop(this.fibers) as Effect.Effect<void>
-  })
+  }
 
   private decide(next: Effect.Effect<Waited, any, any>, winner?: AnyFiber): void {
     if (this.decided !== undefined) return

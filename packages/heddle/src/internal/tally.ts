@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 
-import { logSuppressed } from "./children.ts"
+import { annotationsOf, logSuppressed } from "./children.ts"
 import { checkEffect } from "./defect.ts"
 import { enough, type Policy, type Report, stopsAt, type TaskExit } from "./policy.ts"
 
@@ -45,6 +45,9 @@ export class StopReason extends Context.Service<
 
 type Because = StopReason["Service"]["because"]
 
+/** The reasons of the groups around the one that interrupted a task, the inner ones first: an annotation. */
+class Outer extends Context.Service<Outer, ReadonlyArray<StopReason["Service"]>>()("heddle/ErrorGroup/OuterReasons") {}
+
 /** How many failures were left out of a cause: an annotation. */
 class Omitted extends Context.Service<Omitted, number>()("heddle/ErrorGroup/Omitted") {}
 
@@ -63,7 +66,8 @@ export const failures = <E>(
 
 /**
  * Why a group interrupted a task, from the cause of the task, as its finalizers see it: which group, and which of its tasks
- * stopped it with what. `None` where no group did.
+ * stopped it with what. `None` where no group did. It is kept where the task is inside of a `Deadline.within`, a hedge, or
+ * whatever else of heddle runs it in a fiber of its own.
  *
  * @example
  * ```ts import.meta.vitest
@@ -95,6 +99,18 @@ export const stopReason = (cause: Cause.Cause<unknown>): Option.Option<StopReaso
       .filter(Cause.isInterruptReason)
       .map((reason) => Context.getOption(Cause.reasonAnnotations(reason), StopReason))
   )
+
+/**
+ * `stopReason`, and behind it those of the groups around: where a group was interrupted because one around it was stopped,
+ * that one's is the next. The last says what began it.
+ *
+ * @since 0.1.0
+ * @category observing
+ */
+export const stopReasons = (cause: Cause.Cause<unknown>): ReadonlyArray<StopReason["Service"]> => {
+  const outer = Context.getOption(annotationsOf(cause), Outer)
+  return [...Option.toArray(stopReason(cause)), ...Option.getOrElse(outer, () => [])]
+}
 
 /**
  * What is kept of the tasks that succeed: nothing; their values, as far as the policy gives them back; or their exits.
@@ -226,8 +242,23 @@ export class Tally<A, E> {
     return true
   }
 
+  /** Whoever waits for the group was interrupted. */
+  interrupt(interruption: Cause.Cause<unknown>): boolean {
+    if (!this.stop("interruption")) return false
+    this.stopped = this.passedOn(interruption)
+    return true
+  }
+
   private reason(because: Because, task?: number, cause?: Cause.Cause<unknown>): Context.Context<never> {
     return Context.make(StopReason, { group: this.options.name, because, task, cause }) as Context.Context<never>
+  }
+
+  /** What is written on an interruption goes on to the tasks, with the group's own reason before those of the groups around. */
+  private passedOn(interruption: Cause.Cause<unknown>): Context.Context<never> {
+    return annotationsOf(interruption).pipe(
+      Context.merge(this.reason("interruption")),
+      Context.add(Outer, stopReasons(interruption))
+    ) as Context.Context<never>
   }
 
   /** An interruption that is not the group's own doing stays in the cause, and says whose it was. */

@@ -105,10 +105,13 @@ export abstract class Tasks<A, E> {
     outcome: Effect.Effect<B, E2, R>,
     cleanup: Effect.Effect<void> = Effect.void
   ): Effect.Effect<B, E2, R> {
-    const onInterrupt = Effect.suspend(() => {
-      this.halt("interruption")
+    let interrupted = false
+    const onInterrupt = Effect.sync(() => void (interrupted = true))
+    const over = this.afterwards(Effect.andThen(cleanup, outcome), { begin, onInterrupt })
+    const stop = ({ cause }: Exit.Failure<unknown, unknown>) => {
+      if (this.tally.interrupt(cause)) this.interruptAll()
       return this.afterwards(Effect.andThen(cleanup, this.tally.logSuppressed))
-    })
-    return this.afterwards(Effect.andThen(cleanup, outcome), { begin, onInterrupt })
+    }
+    return Effect.onExitPrimitive(over, (exit) => (interrupted && exit._tag === "Failure" ? stop(exit) : undefined))
   }
 }

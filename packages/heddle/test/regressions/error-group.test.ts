@@ -1,11 +1,18 @@
 /** What attacks on `ErrorGroup` have found. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
+import * as Deadline from "../../src/Deadline.ts"
 import * as ErrorGroup from "../../src/ErrorGroup.ts"
+import * as Hedge from "../../src/Hedge.ts"
+import * as RetryBudget from "../../src/RetryBudget.ts"
+import * as Select from "../../src/Select.ts"
+import * as SingleFlight from "../../src/SingleFlight.ts"
 import { ended } from "../support/ended.ts"
 import { after, deathOf, logged, reasonsOf } from "../support/group.ts"
 
@@ -136,10 +143,13 @@ describe("what is no effect is a caller bug that dies", () => {
         yield* of(ErrorGroup.run({})(() => bad)),
         "TypeError: ErrorGroup.run: what the body gives must be an Effect, got undefined"
       )
-      for (const operation of ["go", "goIfAvailable"] as const) {
-        const submit = ErrorGroup.run({})((group) => Effect.asVoid(ErrorGroup[operation](group, "task")))
+      const submitted = "task" as unknown as Effect.Effect<void>
+      for (const [operation, submit] of [
+        ["go", (group: ErrorGroup.ErrorGroup<never>) => ErrorGroup.go(group, submitted)],
+        ["goIfAvailable", (group: ErrorGroup.ErrorGroup<never>) => ErrorGroup.goIfAvailable(group, submitted)]
+      ] as const) {
         assert.strictEqual(
-          yield* of(submit),
+          yield* of(ErrorGroup.run({})(submit)),
           `TypeError: ErrorGroup.${operation}: the task must be an Effect, got "task"`
         )
       }
@@ -236,6 +246,53 @@ describe("a policy that dies ends its group with that", () => {
         yield* of({ onExit: () => "stop", result: () => 1 }),
         "TypeError: ErrorGroup.all: the result of the policy must be an Effect, got 1"
       )
+    })
+  )
+})
+
+describe("the reason of an interruption that is passed on", () => {
+  const wraps: Record<string, (effect: Effect.Effect<never>) => Effect.Effect<unknown, unknown>> = {
+    nothing: (effect) => effect,
+    "a deadline": Deadline.within("1 hour"),
+    "two deadlines": (effect) => Deadline.within(Deadline.within(effect, "1 hour"), "2 hours"),
+    "a hedge": Hedge.hedge({ delay: "1 hour" }),
+    "a single flight": (effect) => SingleFlight.run(SingleFlight.makeUnsafe<number, never>(), 1, effect),
+    "a retry under a budget": RetryBudget.retry(RetryBudget.makeUnsafe(), { times: 3 }),
+    "the wait of a select": (effect) => Select.first([Select.make({ ready: effect, commit: Effect.succeedNone })])
+  }
+
+  for (const [what, wrap] of Object.entries(wraps)) {
+    it.effect(`says which task of which group failed, through ${what}`, () =>
+      Effect.gen(function* () {
+        const reasons: Array<string> = []
+        const patient = Effect.onExit(Effect.never, (exit) =>
+          Effect.sync(() => {
+            if (Exit.isSuccess(exit)) return
+            for (const { because, cause, group, task } of Option.toArray(ErrorGroup.stopReason(exit.cause))) {
+              const why = cause === undefined ? "" : reasonsOf(Exit.failCause(cause)).join()
+              reasons.push(`${group} ${task} ${because} ${why}`)
+            }
+          })
+        )
+        yield* ended(ErrorGroup.all([wrap(patient), after(5, Effect.fail("boom"))], { name: "outer" }))
+        assert.deepStrictEqual(reasons, ["outer 1 failure boom"])
+      })
+    )
+  }
+
+  it.effect("from group to group, the inner one first", () =>
+    Effect.gen(function* () {
+      const chain: Array<string> = []
+      const patient = Effect.onExit(Effect.never, (exit) =>
+        Effect.sync(() => {
+          const reasons = ErrorGroup.stopReasons(Exit.isFailure(exit) ? exit.cause : Cause.empty)
+          chain.push(...reasons.map(({ because, group }) => `${group} ${because}`))
+        })
+      )
+      const inner = ErrorGroup.forEach([0], () => Deadline.within(patient, "1 hour"), { concurrency: 1, name: "inner" })
+      const block = ErrorGroup.run<Deadline.DeadlineExceeded>({ name: "block" })((group) => ErrorGroup.go(group, inner))
+      yield* ended(ErrorGroup.all([block, after(5, Effect.fail("boom"))], { name: "outer" }))
+      assert.deepStrictEqual(chain, ["inner interruption", "block interruption", "outer failure"])
     })
   )
 })
