@@ -19,10 +19,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
+import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
 import { CurrentDeadline, nanosUntil } from "./internal/deadline.ts"
-import { checkDuration } from "./internal/defect.ts"
+import { checkDuration, checkThat } from "./internal/defect.ts"
 import * as grpcTimeout from "./internal/grpcTimeout.ts"
 import { Region } from "./internal/region.ts"
 
@@ -52,7 +53,8 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("De
  * Typed failures of finalizers stay in the cause behind it; their defects are logged, since in the cause they would keep
  * `Effect.catch` from seeing it.
  *
- * A duration that is zero or negative fails at once, and the effect does not begin; `Infinity` sets no deadline. `NaN` dies.
+ * A duration that is zero or negative fails at once, and the effect does not begin; `Infinity` sets no deadline. What is no
+ * duration dies, `NaN` included.
  *
  * @example
  * ```ts import.meta.vitest
@@ -106,10 +108,8 @@ export const at: {
   <A, E, R>(effect: Effect.Effect<A, E, R>, instant: Instant): Effect.Effect<A, E | DeadlineExceeded, R>
 } = dual(2, <A, E, R>(effect: Effect.Effect<A, E, R>, instant: Instant): Effect.Effect<A, E | DeadlineExceeded, R> =>
   Effect.clockWith((clock) => {
-    const millis = typeof instant === "object" && "epochMilliseconds" in instant ? instant.epochMilliseconds : +instant
-    if (Number.isNaN(millis)) {
-      throw new RangeError(`Deadline.at: the instant must be a point in time, got ${String(instant)}`)
-    }
+    const millis = millisOf(instant)
+    checkThat(!Number.isNaN(millis), "Deadline.at", "the instant", instant, "a point in time")
     return bounded(effect, Duration.millis(millis - clock.currentTimeMillisUnsafe()))
   })
 )
@@ -121,6 +121,13 @@ export const at: {
  * @category models
  */
 export type Instant = number | Date | DateTime.DateTime
+
+/** Of the epoch; `NaN` for what is no instant. */
+const millisOf = (instant: unknown): number => {
+  if (typeof instant === "number") return instant
+  if (instant instanceof Date) return instant.getTime()
+  return hasProperty(instant, "epochMilliseconds") ? Number(instant.epochMilliseconds) : Number.NaN
+}
 
 const bounded = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -204,7 +211,7 @@ export const toHeader = (timeLeft: Duration.Input): string =>
   grpcTimeout.encode(checkDuration("Deadline.toHeader", "the time left", timeLeft))
 
 /**
- * Reads the value of a `grpc-timeout` header; none if it is not one.
+ * Reads the value of a `grpc-timeout` header; none if it is not one. It comes from outside, so it never throws, whatever it is.
  *
  * @example
  * ```ts import.meta.vitest

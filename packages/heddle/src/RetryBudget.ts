@@ -2,8 +2,8 @@
  * A bound on the work that a service adds by itself: retries and hedges together, as a share of its real traffic.
  *
  * When a dependency is slow or down, every caller retries at once, and the load that it cannot bear doubles or triples. A
- * budget is shared by all who call the dependency: further attempts may be in flight up to a share of all executions in
- * flight, and up to a small number whatever the traffic.
+ * budget is shared by all who call the dependency. Of all executions that are in flight, further attempts may be a share, and
+ * a few may be in flight whatever the traffic.
  *
  * - **Refusal.** A retry that has no room fails at once, before its backoff, with the failure that it has: the error
  *   channel does not change. A hedge that has no room is not sent, and the first attempt goes on.
@@ -20,6 +20,7 @@ import type * as Types from "effect/Types"
 
 import { Budget, type RetryBudget } from "./internal/budget.ts"
 import { nanosLeft } from "./internal/deadline.ts"
+import { checkCount, checkFunction, checkThat } from "./internal/defect.ts"
 import { type AnyEffect, effectLast } from "./internal/effectLast.ts"
 
 export type { RetryBudget }
@@ -130,8 +131,8 @@ export const retry: {
     effect: Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | Error, R | Env>
 } = effectLast(3, (self: Budget, policy: AnySchedule | Effect.Retry.Options<any>, effect: AnyEffect) => {
-  const options = Schedule.isSchedule(policy) ? { schedule: policy } : policy
   return Effect.suspend(() => {
+    const options = retryOptions(self.label("retry"), policy)
     let held = false
     const giveBack = () => {
       if (held) self.release()
@@ -155,12 +156,25 @@ export const retry: {
   })
 })
 
+const retryOptions = (label: string, policy: AnySchedule | Effect.Retry.Options<any>): Effect.Retry.Options<any> => {
+  if (Schedule.isSchedule(policy)) return { schedule: policy }
+  const isObject = typeof policy === "object" && policy !== null
+  checkThat(isObject, label, "the policy", policy, "a Schedule or options")
+  const { schedule, times, until, while: goOn } = policy
+  if (times !== undefined) checkCount(label, "times", times, "or Infinity")
+  if (goOn !== undefined) checkFunction(label, "while", goOn)
+  if (until !== undefined) checkFunction(label, "until", until)
+  checkThat(schedule === undefined || Schedule.isSchedule(schedule), label, "schedule", schedule, "a Schedule")
+  return policy
+}
+
 const answer = (answer: boolean | Effect.Effect<boolean, any, any>): Effect.Effect<boolean, any, any> =>
   typeof answer === "boolean" ? Effect.succeed(answer) : answer
 
 /**
  * Counts an effect as real traffic while it runs. `retry`, and `Hedge` with a budget, do so by themselves; this is for
- * traffic that does neither, and makes room for that which does. Nested under the same budget it counts once.
+ * traffic that does neither, and makes room for that which does. Nested under the same budget it counts once, until the last
+ * that runs inside of it has ended; what a daemon begins after that counts anew.
  *
  * @since 0.1.0
  * @category combinators

@@ -33,7 +33,7 @@ import { Random } from "effect/Random"
 import type * as Types from "effect/Types"
 
 import * as Branches from "./internal/branch.ts"
-import { checkDuration, describe } from "./internal/defect.ts"
+import { checkDuration, checkEffect, checkOneOf, checkOptions, checkThat, describe } from "./internal/defect.ts"
 import { tokens as takingTokens } from "./internal/limiter/branch.ts"
 import { deferredDone, fromQueue, fromSubscription } from "./internal/readiness.ts"
 import { Selection } from "./internal/selection.ts"
@@ -102,10 +102,12 @@ export const first = <const Branches extends ReadonlyArray<AnyBranch>, A = never
   options: Options<A, E, R> = {}
 ): Effect.Effect<A | Success<Branches[number]>, E | Failure<Branches[number]>, R | Services<Branches[number]>> =>
   Effect.withFiber((fiber) => {
+    checkOptions("Select.first", options)
     const { order = "random", otherwise } = options
-    if (order !== "random" && order !== "listed") {
-      throw new TypeError(`Select.first: order must be "random" or "listed", got ${describe(order)}`)
-    }
+    checkOneOf("Select.first", "order", order, ["random", "listed"])
+    if (otherwise !== undefined) checkEffect("Select.first", "otherwise", otherwise)
+    const areBranches = Array.isArray(branches) && branches.every((branch) => branch instanceof Branches.Branch)
+    checkThat(areBranches, "Select.first", "the branches", branches, "an array of branches")
     const attempts = branches.map((branch) => (branch as unknown as Branches.Branch).begin(fiber))
     return new Selection(attempts, order === "random" ? fiber.getRef(Random) : undefined, fiber).run(otherwise)
   })
@@ -197,7 +199,7 @@ export const fiber = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3
 
 /**
  * Is ready so long after `first` began, and not before: each run has a timer of its own. Zero and less are ready at once,
- * `Infinity` never is; `NaN` dies.
+ * `Infinity` never is; what is no duration dies, `NaN` included.
  *
  * @since 0.1.0
  * @category branches

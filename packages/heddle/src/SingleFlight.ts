@@ -105,7 +105,7 @@ export const make = <K, A, E = never>(options: Options = {}): Effect.Effect<Sing
  * @category constructors
  */
 export const makeUnsafe = <K, A, E = never>(options: Options = {}): SingleFlight<K, A, E> =>
-  new Flight(options.name) as never
+  new Flight(options) as never
 
 /**
  * Gives the exit of the execution that runs for the key; if there is none, of the effect, which becomes it. The effect of

@@ -223,7 +223,7 @@ describe("policies", () => {
       const policy = { onExit: () => "continue" } as never
       assert.match(
         deathOf(yield* Effect.exit(all([Effect.void], { policy }))),
-        /a policy has the functions onExit and result/
+        /the policy must be one of ErrorGroup, or have the functions onExit and result/
       )
     })
   )

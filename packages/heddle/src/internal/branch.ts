@@ -151,7 +151,6 @@ export const holding = (
   body: AnyEffect
 ): Branch =>
   new Branch(() => ({
-    attempt: (orElse) =>
-      Effect.flatMap(ifAvailable(body), Option.match({ onNone: orElse, onSome: Effect.succeed })),
+    attempt: (orElse) => Effect.flatMap(ifAvailable(body), Option.match({ onNone: orElse, onSome: Effect.succeed })),
     wait: (held) => inTurn(Effect.callback<never>(() => held(body)))
   }))

@@ -7,7 +7,7 @@ import type * as Inspectable from "effect/Inspectable"
 import type * as Option from "effect/Option"
 import type * as Pipeable from "effect/Pipeable"
 
-import { checkCount } from "./defect.ts"
+import { checkCount, checkOptions, checkThat, isWithin } from "./defect.ts"
 import { Handle } from "./handle.ts"
 
 export const TypeId = "~heddle/RetryBudget"
@@ -28,8 +28,19 @@ export interface Options {
   readonly name?: string | undefined
 }
 
-/** The budgets under which a fiber's execution is counted already: a hedge inside a retry is one execution, not two. */
-const Counted = Context.Reference<ReadonlyArray<Budget>>("heddle/RetryBudget/Counted", { defaultValue: () => [] })
+/** Real traffic, once for all that runs inside of it: a hedge inside a retry is one execution, not two. */
+class Execution {
+  readonly budget: Budget
+  /** What runs in it. At zero it is over: a daemon that has outlived it and calls again is traffic of its own. */
+  users = 1
+
+  constructor(budget: Budget) {
+    this.budget = budget
+  }
+}
+
+/** The executions that a fiber is part of, those that are over included. */
+const Counted = Context.Reference<ReadonlyArray<Execution>>("heddle/RetryBudget/Counted", { defaultValue: () => [] })
 
 export class Budget extends Handle implements RetryBudget {
   readonly [TypeId]: typeof TypeId = TypeId
@@ -40,10 +51,11 @@ export class Budget extends Handle implements RetryBudget {
   private granted = 0
   private refused = 0
 
-  constructor({ minConcurrency = 3, name, ratio = 0.2 }: Options) {
+  constructor(options: Options) {
+    const label = checkOptions("RetryBudget.make", options)
+    const { minConcurrency = 3, name, ratio = 0.2 } = options
     super("RetryBudget", name)
-    const label = this.label("make")
-    if (!(ratio >= 0 && ratio <= 1)) throw new RangeError(`${label}: ratio must be from 0 to 1, got ${ratio}`)
+    checkThat(isWithin(ratio, 0, 1), label, "ratio", ratio, "from 0 to 1")
     checkCount(label, "minConcurrency", minConcurrency, "or Infinity")
     this.ratio = ratio
     this.minConcurrency = minConcurrency
@@ -72,19 +84,23 @@ export class Budget extends Handle implements RetryBudget {
     this.executions--
   }
 
-  /** Runs real traffic: counted while it runs. */
+  /** Runs real traffic: counted while it runs, with the execution around it if there is one. */
   execution<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.withFiber((fiber) => {
-      const counted = fiber.getRef(Counted)
-      if (counted.includes(this)) return effect
-      let running = false
+      let execution: Execution | undefined
       const enter = Effect.suspend(() => {
-        running = true
+        const counted = fiber.getRef(Counted).filter(({ users }) => users > 0)
+        execution = counted.find(({ budget }) => budget === this)
+        if (execution !== undefined) {
+          execution.users++
+          return effect
+        }
+        execution = new Execution(this)
         this.executions++
-        return Effect.provideService(effect, Counted, [...counted, this])
+        return Effect.provideService(effect, Counted, [...counted, execution])
       })
       return Effect.onExitPrimitive(enter, () => {
-        if (running) this.executions--
+        if (execution !== undefined && --execution.users === 0) this.executions--
         return undefined
       })
     })

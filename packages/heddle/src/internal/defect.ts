@@ -25,6 +25,25 @@ export const checkCount = (
 export const labelOf = (operation: string, name: string | undefined): string =>
   name === undefined ? operation : `${operation} on ${JSON.stringify(name)}`
 
+/** Options that are an object, and whose name is a string if there is one; says who speaks. */
+export const checkOptions = (operation: string, options: object): string => {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${operation}: the options must be an object, got ${describe(options)}`)
+  }
+  const { name } = options as { readonly name?: unknown }
+  if (name === undefined || typeof name === "string") return labelOf(operation, name)
+  throw new TypeError(`${operation}: name must be a string, got ${describe(name)}`)
+}
+
+/** A share or a percentage: a number within bounds, which a string is not. */
+export const isWithin = (value: number, least: number, most: number): boolean =>
+  typeof value === "number" && value >= least && value <= most
+
+export const checkFunction = (operation: string, what: string, value: unknown): void => {
+  if (typeof value !== "function")
+    throw new TypeError(`${operation}: ${what} must be a function, got ${describe(value)}`)
+}
+
 /** A number that is at least one: of tasks at a time, of results that are needed. */
 export const checkPositive = (
   operation: string,
@@ -57,14 +76,39 @@ export const checkPriorityStep = (operation: string, step: number): void => {
 export const describe = (value: unknown): string => {
   if (typeof value === "bigint") return `${value}n`
   if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "function") return "a function"
   if (value instanceof Error) return value.message
+  if (value instanceof Date) return String(value)
   return typeof value === "object" && value !== null ? toStringUnknown(value, 0) : String(value)
 }
 
-/** A duration in any of its forms. `NaN` in it, which `Duration` takes for zero, and what does not parse are caller bugs. */
+const unitsOfDuration = new Set([
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+])
+
+/** Whether the parts of a duration are numbers and come to a sum. */
+const addsUp = (parts: ReadonlyArray<unknown>): boolean =>
+  parts.every((part) => typeof part === "number") && !Number.isNaN(parts.reduce((sum, part) => sum + part, 0))
+
+/** `Duration` takes for zero what is `NaN`, also in a part, and an object that has no part that it knows. */
+const isMisread = (input: unknown): boolean => {
+  if (typeof input !== "object" || input === null || Duration.isDuration(input)) return Number.isNaN(input)
+  if (Array.isArray(input)) return !addsUp(input)
+  const parts = Object.entries(input).filter(([, part]) => part !== undefined)
+  const known = parts.every(([unit]) => unitsOfDuration.has(unit))
+  return parts.length === 0 || !known || !addsUp(parts.map(([, part]) => part))
+}
+
+/** A duration in any of its forms; what does not parse, or would be misread, is a caller bug. */
 export const checkDuration = (operation: string, what: string, input: Duration.Input): Duration.Duration => {
-  const parts: ReadonlyArray<unknown> = typeof input === "object" && input !== null ? Object.values(input) : [input]
-  const duration = parts.some(Number.isNaN) ? Option.none() : Duration.fromInput(input)
+  const duration = isMisread(input) ? Option.none() : Duration.fromInput(input)
   if (Option.isSome(duration)) return duration.value
   throw new RangeError(`${operation}: ${what} must be a duration such as "5 seconds", got ${describe(input)}`)
 }

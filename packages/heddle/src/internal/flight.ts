@@ -21,7 +21,7 @@ import * as Option from "effect/Option"
 
 import { stop } from "./children.ts"
 import { CurrentDeadline } from "./deadline.ts"
-import { describe } from "./defect.ts"
+import { checkOptions, describe } from "./defect.ts"
 import type { AnyEffect } from "./effectLast.ts"
 import { Handle } from "./handle.ts"
 import { readyRing } from "./readyRing.ts"
@@ -97,8 +97,9 @@ export class Flight extends Handle {
   private started = 0
   private joined = 0
 
-  constructor(name: string | undefined) {
-    super("SingleFlight", name)
+  constructor(options: { readonly name?: string | undefined }) {
+    checkOptions("SingleFlight.make", options)
+    super("SingleFlight", options.name)
   }
 
   stats() {

@@ -10,10 +10,19 @@ import * as Stream from "effect/Stream"
 
 import { ArrayCursor, type Cursor, IteratorCursor } from "./cursor.ts"
 import { CurrentDeadline, nanosLeft } from "./deadline.ts"
-import { checkDuration, checkEffect, checkPositive, describe, labelOf } from "./defect.ts"
+import {
+  checkDuration,
+  checkEffect,
+  checkFunction,
+  checkOneOf,
+  checkOptions,
+  checkPositive,
+  checkThat,
+  describe
+} from "./defect.ts"
 import { type Config, ForEach } from "./forEach.ts"
 import { type AnyFiber, Group } from "./group.ts"
-import { enough, failFast, type Policy } from "./policy.ts"
+import { checkPolicy, enough, failFast, type Policy } from "./policy.ts"
 import { type Keep, Tally } from "./tally.ts"
 
 type AnyEffect = Effect.Effect<any, any, any>
@@ -39,10 +48,6 @@ const slotsOf = (label: string, concurrency: Options["concurrency"]): number => 
 
 const tallyOf = (label: string, options: Options, keep: Keep, total?: number): Tally<any, any> => {
   const { name, policy = failFast } = options
-  const own = policy as { readonly onExit?: unknown; readonly result?: unknown }
-  if (!("_tag" in policy) && (typeof own.onExit !== "function" || typeof own.result !== "function")) {
-    throw new TypeError(`${label}: a policy has the functions onExit and result, got ${describe(policy)}`)
-  }
   const needed = enough(policy) ?? 0
   if (total !== undefined && total < needed) {
     throw new RangeError(`${label}: ${needed} of ${total} effects can never succeed`)
@@ -52,14 +57,22 @@ const tallyOf = (label: string, options: Options, keep: Keep, total?: number): T
 
 /** A span only where there is a name. */
 const named = (options: Options, effect: AnyEffect): AnyEffect =>
-  options.name === undefined ? effect : Effect.withSpan(effect, options.name)
+  typeof options?.name === "string" ? Effect.withSpan(effect, options.name) : effect
+
+/** What all forms have in common; says who speaks. */
+const checkForm = (operation: string, options: Options): string => {
+  const label = checkOptions(`ErrorGroup.${operation}`, options)
+  checkPolicy(label, options.policy === undefined ? failFast : options.policy)
+  return label
+}
 
 /** Whether the result has a place for each task. */
 const givesAll = ({ policy = failFast }: Options): boolean => "_tag" in policy && enough(policy) === undefined
 
 export const makeGroup = (operation: string, options: Options, owner: AnyFiber): Group<any> => {
-  const label = labelOf(`ErrorGroup.${operation}`, options.name)
-  const slots = slotsOf(label, options.concurrency ?? "unbounded")
+  const label = checkForm(operation, options)
+  const { concurrency = "unbounded" } = options
+  const slots = slotsOf(label, concurrency)
   return new Group(tallyOf(label, options, "nothing"), owner, slots, options.name)
 }
 
@@ -70,6 +83,7 @@ export const runBlock = (options: Options, body: (group: Group<any>) => AnyEffec
       const group = makeGroup("run", options, fiber)
       return group.runBody(
         Effect.suspend(() => {
+          checkFunction(group.label("run"), "the body", body)
           const effect = body(group)
           checkEffect(group.label("run"), "what the body gives", effect)
           return effect
@@ -83,13 +97,16 @@ export const runAll = (effects: Iterable<AnyEffect> | Record<string, AnyEffect>,
   named(
     options,
     Effect.withFiber((fiber) => {
-      const label = labelOf("ErrorGroup.all", options.name)
+      const label = checkForm("all", options)
+      const isSome = isIterable(effects) || (typeof effects === "object" && effects !== null)
+      checkThat(isSome, label, "the effects", effects, "a tuple, an iterable or a record")
       const keys = isIterable(effects) ? undefined : Object.keys(effects)
       const members = isIterable(effects) ? Array.from(effects) : Object.values(effects)
+      const { concurrency = "unbounded" } = options
       const tally = tallyOf(label, options, "values", members.length)
       const config = {
         f: (effect: AnyEffect) => effect,
-        concurrency: slotsOf(label, options.concurrency ?? "unbounded"),
+        concurrency: slotsOf(label, concurrency),
         isolated: true,
         tally
       }
@@ -111,15 +128,17 @@ export const runForEach = (
   named(
     options,
     Effect.withFiber((fiber) => {
-      const label = labelOf("ErrorGroup.forEach", options.name)
-      const { collect, concurrency, deadline, isolation = "fiber", policy } = options
-      if (isolation !== "fiber" && isolation !== "none") {
-        throw new TypeError(`${label}: isolation must be "fiber" or "none", got ${describe(isolation)}`)
-      }
-      const givesValues = collect === true || (policy !== undefined && enough(policy) !== undefined)
+      const label = checkForm("forEach", options)
+      const { collect = false, concurrency, deadline, isolation = "fiber", policy } = options
+      checkFunction(label, "what runs for each element", f)
+      checkOneOf(label, "isolation", isolation, ["fiber", "none"])
+      if (deadline !== undefined) checkOneOf(label, "deadline", deadline, ["partial"])
+      checkThat(typeof collect === "boolean", label, "collect", collect, "true or false")
+      const margin = marginOf(label, options)
+      const givesValues = collect || (policy !== undefined && enough(policy) !== undefined)
       const tally = tallyOf(label, options, deadline === "partial" ? "exits" : givesValues ? "values" : "nothing")
       const config = { f, concurrency: slotsOf(label, concurrency), isolated: isolation === "fiber", tally }
-      const limit = deadline === "partial" ? timeToStop(label, options, fiber) : undefined
+      const limit = deadline === "partial" ? timeToStop(margin, fiber) : undefined
       const outcome = deadline === "partial" ? soFar(tally) : tally.outcome
       return overSource(label, source, { ...config, limit }, outcome, fiber)
     })
@@ -160,9 +179,15 @@ const streamOf = (label: string, source: Source) => {
 
 const defaultMargin = Duration.millis(50)
 
+/** In nanoseconds. */
+const marginOf = (label: string, { margin = defaultMargin }: ElementOptions): number => {
+  const checked = checkDuration(label, "margin", margin)
+  checkThat(!Duration.isNegative(checked), label, "margin", margin, "a duration from zero up")
+  return Duration.isFinite(checked) ? Number(Duration.toNanosUnsafe(checked)) : Infinity
+}
+
 /** When a margin before the deadline begins; never, without one. */
-const timeToStop = (label: string, { margin = defaultMargin }: ElementOptions, fiber: AnyFiber) => {
-  const nanos = Number(Duration.toNanosUnsafe(checkDuration(label, "margin", margin)))
+const timeToStop = (nanos: number, fiber: AnyFiber) => {
   const left = nanosLeft(fiber)
   const { clock } = fiber.getRef(CurrentDeadline) ?? {}
   if (clock === undefined || left === Infinity) return undefined

@@ -27,8 +27,8 @@ export const encode = (duration: Duration.Duration): string => {
   return `${nanos / size}${unit}`
 }
 
-export const decode = (header: string): Option.Option<Duration.Duration> => {
-  const [, digits, unit] = valid.exec(header) ?? []
+export const decode = (header: unknown): Option.Option<Duration.Duration> => {
+  const [, digits, unit] = (typeof header === "string" ? valid.exec(header) : null) ?? []
   if (digits === undefined) return Option.none()
   return Option.some(Duration.nanos(BigInt(digits) * units[unit as keyof typeof units]))
 }

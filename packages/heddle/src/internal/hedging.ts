@@ -10,10 +10,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 
-import type { Budget, RetryBudget } from "./budget.ts"
+import { Budget, type RetryBudget } from "./budget.ts"
 import { logSuppressed, stop } from "./children.ts"
 import { nanosLeft } from "./deadline.ts"
-import { checkCount, checkDuration } from "./defect.ts"
+import { checkDuration, checkOneOf, checkOptions, checkPositive, checkThat, isWithin } from "./defect.ts"
 import type { AnyEffect } from "./effectLast.ts"
 import { Handle } from "./handle.ts"
 import { LatencyWindow } from "./latencyWindow.ts"
@@ -48,16 +48,17 @@ export class Hedging extends Handle {
   wins = 0
   refused = 0
 
-  constructor(operation: string, { budget, delay, losers = "await", maxAttempts = 2, name, percentile }: Options) {
+  constructor(operation: string, options: Options) {
+    const label = checkOptions(`Hedge.${operation}`, options)
+    const { budget, delay, losers = "await", maxAttempts = 2, name, percentile } = options
     super("Hedge", name)
-    const label = this.label(operation)
-    if (percentile !== undefined && !(percentile >= 1 && percentile <= 99.9)) {
-      throw new RangeError(`${label}: percentile must be from 1 to 99.9, such as 95, got ${percentile}`)
-    }
+    const isPercentile = percentile === undefined || isWithin(percentile, 1, 99.9)
+    checkThat(isPercentile, label, "percentile", percentile, "from 1 to 99.9, such as 95")
     if (percentile === undefined && delay === undefined) throw new Error(`${label}: needs a delay or a percentile`)
-    checkCount(label, "maxAttempts", maxAttempts, "or Infinity")
-    if (maxAttempts === 0) throw new RangeError(`${label}: maxAttempts must be at least 1, got 0`)
-    const nanos = Duration.toMillis(checkDuration(label, "delay", delay ?? Infinity)) * 1e6
+    checkPositive(label, "maxAttempts", maxAttempts, "or Infinity")
+    checkOneOf(label, "losers", losers, ["await", "scope"])
+    checkThat(budget === undefined || budget instanceof Budget, label, "budget", budget, "a RetryBudget")
+    const nanos = Duration.toMillis(checkDuration(label, "delay", delay === undefined ? Infinity : delay)) * 1e6
     this.maxAttempts = maxAttempts
     this.budget = budget as Budget | undefined
     this.losers = losers

@@ -6,7 +6,7 @@ import type * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 
-import { checkOneOf, checkPositive } from "./defect.ts"
+import { checkOneOf, checkOptions, checkPositive, checkThat } from "./defect.ts"
 
 /**
  * The first failure interrupts what runs and skips what waits. The default.
@@ -144,8 +144,9 @@ export const failFast: FailFast = { _tag: "failFast" }
  * @category policies
  */
 export const collectAll = (options: { readonly maxFailures?: number | undefined } = {}): CollectAll => {
+  const label = checkOptions("ErrorGroup.collectAll", options)
   const { maxFailures = 100 } = options
-  checkPositive("ErrorGroup.collectAll", "maxFailures", maxFailures, "or Infinity")
+  checkPositive(label, "maxFailures", maxFailures, "or Infinity")
   return { _tag: "collectAll", maxFailures }
 }
 
@@ -180,6 +181,24 @@ export const firstSuccess: FirstSuccess = { _tag: "firstSuccess" }
 export const quorum = (successes: number): Quorum => {
   checkPositive("ErrorGroup.quorum", "the number of successes", successes, "finite")
   return { _tag: "quorum", successes }
+}
+
+const tags: ReadonlyArray<Exclude<Policy<any, any>, Own<any, any, any, any>>["_tag"]> = [
+  "failFast",
+  "collectAll",
+  "firstSuccess",
+  "quorum"
+]
+
+/** Policies are data, so a caller may have written one down himself. */
+export const checkPolicy = (label: string, policy: Policy<any, any>): void => {
+  const { _tag, onExit, result }: { _tag?: unknown; onExit?: unknown; result?: unknown } = policy ?? {}
+  const isOwn = _tag === undefined && typeof onExit === "function" && typeof result === "function"
+  const rule = "one of ErrorGroup, or have the functions onExit and result"
+  checkThat(isOwn || tags.some((tag) => tag === _tag), label, "the policy", policy, rule)
+  if (isOwn) return
+  if (_tag === "quorum") checkPositive(label, "the number of successes", (policy as Quorum).successes, "finite")
+  if (_tag === "collectAll") checkPositive(label, "maxFailures", (policy as CollectAll).maxFailures, "or Infinity")
 }
 
 /** Successes of which the group needs no more; `undefined` where it needs all. */

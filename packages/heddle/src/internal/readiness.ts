@@ -68,15 +68,33 @@ const queueReady = <A, E>(queue: Queue.Dequeue<A, E>): Effect.Effect<void> =>
     return Effect.sync(() => state.takers.delete(taker))
   })
 
+type Told = () => void
+
+/** Who is to be told of the end of a `Deferred`, in order. It is one entry there, whoever comes and goes here. */
+const listeners = new WeakMap<Deferred.Deferred<any, any>, Set<Told>>()
+
+const listenersOf = (deferred: Deferred.Deferred<any, any>): Set<Told> => {
+  const known = listeners.get(deferred)
+  if (known !== undefined) return known
+  const told = new Set<Told>()
+  listeners.set(deferred, told)
+  deferred.resumes = [
+    ...(deferred.resumes ?? []),
+    () => {
+      for (const tell of told) tell()
+    }
+  ]
+  return told
+}
+
 /** What a `Deferred` was completed with may be an effect, which each `Deferred.await` runs. */
 export const deferredDone = <A, E>(deferred: Deferred.Deferred<A, E>): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     if (Deferred.isDoneUnsafe(deferred)) return resume(Effect.void)
     const told = () => resume(Effect.void)
-    deferred.resumes = [...(deferred.resumes ?? []), told]
-    return Effect.sync(() => {
-      deferred.resumes = deferred.resumes?.filter((one) => one !== told)
-    })
+    const all = listenersOf(deferred)
+    all.add(told)
+    return Effect.sync(() => all.delete(told))
   })
 
 /** Whether a take would be given a message, or interrupted, or the last message of all. */

@@ -105,7 +105,10 @@ describe("a source that wakes those who work on it", () => {
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const open = Effect.sync(() => void Deferred.doneUnsafe(gate, Exit.void))
-      const source = Stream.concat(Stream.make(0), Stream.concat(Stream.drain(Stream.fromEffect(open)), Stream.make(1, 2, 3)))
+      const source = Stream.concat(
+        Stream.make(0),
+        Stream.concat(Stream.drain(Stream.fromEffect(open)), Stream.make(1, 2, 3))
+      )
       const work = (n: number) => Effect.as(n === 0 ? Deferred.await(gate) : Effect.yieldNow, n)
       for (const isolation of isolations) {
         const options = { concurrency: 2, isolation, collect: true } as const
@@ -181,13 +184,16 @@ describe("a policy that dies ends its group with that", () => {
         Effect.gen(function* () {
           const dies = [`died: Error: ${where}`]
           let stopped = 0
-          const sibling = where === "in result" ? Effect.void : Effect.onInterrupt(Effect.never, () => Effect.sync(() => stopped++))
+          const sibling =
+            where === "in result" ? Effect.void : Effect.onInterrupt(Effect.never, () => Effect.sync(() => stopped++))
           for (const isolation of isolations) {
             const each = ErrorGroup.forEach([body, sibling], (effect) => effect, { concurrency: 2, isolation, policy })
             assert.deepStrictEqual(reasonsOf(yield* ended(each)), dies)
           }
           assert.deepStrictEqual(reasonsOf(yield* ended(ErrorGroup.all([body, sibling], { policy }))), dies)
-          const block = ErrorGroup.run<string>({ policy })((group) => Effect.andThen(ErrorGroup.go(group, body), sibling))
+          const block = ErrorGroup.run<string>({ policy })((group) =>
+            Effect.andThen(ErrorGroup.go(group, body), sibling)
+          )
           assert.deepStrictEqual(reasonsOf(yield* ended(block)), dies)
           const scoped = Effect.gen(function* () {
             const group = yield* ErrorGroup.make<string>({ policy })

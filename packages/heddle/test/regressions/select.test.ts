@@ -13,14 +13,22 @@ import { reasonsOf, settle, start } from "../support/group.ts"
 
 const { deferred, first, queue, subscription } = Select
 
-type Selecting = (queue: Queue.Dequeue<number, Cause.Done>, got: (n: number) => void) => Effect.Effect<unknown, Cause.Done>
+type Selecting = (
+  queue: Queue.Dequeue<number, Cause.Done>,
+  got: (n: number) => void
+) => Effect.Effect<unknown, Cause.Done>
 
 const forms: Record<string, Selecting> = {
-  "without a handler": (q, got) =>
-    Effect.uninterruptibleMask((restore) => Effect.map(restore(first([queue(q)])), got)),
+  "without a handler": (q, got) => Effect.uninterruptibleMask((restore) => Effect.map(restore(first([queue(q)])), got)),
   "with a handler": (q, got) => first([queue(q, (n) => Effect.uninterruptible(Effect.sync(() => got(n))))]),
   "with handlers for both": (q, got) =>
-    first([queue(q, (n) => Effect.sync(() => got(n)), () => Effect.void)]),
+    first([
+      queue(
+        q,
+        (n) => Effect.sync(() => got(n)),
+        () => Effect.void
+      )
+    ]),
   "beside another branch": (q, got) =>
     first([queue(q, (n) => Effect.sync(() => got(n))), deferred(Deferred.makeUnsafe<void>())])
 }
@@ -38,7 +46,10 @@ const interruptedByTaking = (
     const interrupt = Effect.sync(() => target.fiber?.interruptUnsafe())
     for (let n = 1; n <= capacity; n++) yield* Queue.offer(q, n)
     yield* start(Effect.andThen(Effect.exit(end(q)), interrupt))
-    const selecting = Effect.andThen(Effect.yieldNow, select(q, (n) => void got.push(n)))
+    const selecting = Effect.andThen(
+      Effect.yieldNow,
+      select(q, (n) => void got.push(n))
+    )
     target.fiber = yield* Effect.forkDetach(selecting)
     const exit = yield* Fiber.await(target.fiber)
     yield* settle
@@ -60,14 +71,16 @@ describe("interrupted by whom the taking wakes", () => {
       )
     }
 
-    it.effect(`${name}, the last element of a queue that ends is taken before whoever waits for the end hears of it`, () =>
-      Effect.gen(function* () {
-        const { exit, got, queue } = yield* interruptedByTaking(1, select, (q) =>
-          Effect.andThen(Queue.end(q), Queue.await(q))
-        )
-        assert.deepStrictEqual([exit._tag, got], ["Success", [1]])
-        assert.strictEqual(queue.state._tag, "Done")
-      })
+    it.effect(
+      `${name}, the last element of a queue that ends is taken before whoever waits for the end hears of it`,
+      () =>
+        Effect.gen(function* () {
+          const { exit, got, queue } = yield* interruptedByTaking(1, select, (q) =>
+            Effect.andThen(Queue.end(q), Queue.await(q))
+          )
+          assert.deepStrictEqual([exit._tag, got], ["Success", [1]])
+          assert.strictEqual(queue.state._tag, "Done")
+        })
     )
   }
 
@@ -87,7 +100,7 @@ describe("interrupted by whom the taking wakes", () => {
       target.fiber = yield* Effect.forkDetach(Effect.andThen(Effect.yieldNow, first([queue(q)])))
       yield* Fiber.await(target.fiber)
       yield* settle
-      assert.deepStrictEqual(taken.toSorted(), [1, 2])
+      assert.sameMembers(taken, [1, 2])
     })
   )
 
@@ -98,7 +111,12 @@ describe("interrupted by whom the taking wakes", () => {
       yield* PubSub.publish(pubsub, 1)
       const told: Array<number> = []
       const target: { fiber: Fiber.Fiber<unknown, unknown> | undefined } = { fiber: undefined }
-      yield* start(Effect.andThen(PubSub.publish(pubsub, 2), Effect.sync(() => target.fiber?.interruptUnsafe())))
+      yield* start(
+        Effect.andThen(
+          PubSub.publish(pubsub, 2),
+          Effect.sync(() => target.fiber?.interruptUnsafe())
+        )
+      )
       const select = first([
         subscription(messages, (n) => {
           told.push(n)
@@ -118,7 +136,9 @@ describe("a queue that ends", () => {
       const q = yield* Queue.unbounded<number, Cause.Done>()
       yield* Queue.offer(q, 1)
       yield* Queue.end(q)
-      const select = first([queue(q, Effect.succeed, () => Effect.succeed("ended"))], { otherwise: Effect.succeed("nothing") })
+      const select = first([queue(q, Effect.succeed, () => Effect.succeed("ended"))], {
+        otherwise: Effect.succeed("nothing")
+      })
       // in one step of the fiber, so that no task comes in between
       const [one, other] = yield* Effect.sync(() => [Effect.runSyncExit(select), Effect.runSyncExit(select)])
       assert.deepStrictEqual([one, other], [Exit.succeed(1), Exit.succeed("ended")])
@@ -137,6 +157,22 @@ describe("a queue that ends", () => {
       assert.isTrue(Exit.isSuccess(yield* Fiber.join(end)))
       assert.deepStrictEqual(yield* Fiber.join(taker), Exit.fail(Cause.Done()))
       assert.deepStrictEqual(yield* Fiber.join(selecting), Exit.fail(Cause.Done()))
+    })
+  )
+})
+
+describe("many selects on one thing", () => {
+  it.effect("a Deferred has one entry for all of them, and wakes them in their order", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<number>()
+      const woken: Array<number> = []
+      const select = (n: number) => first([deferred(gate, () => Effect.sync(() => woken.push(n)))])
+      const selecting = yield* Effect.forEach([0, 1, 2, 3, 4], (n) => start(select(n)))
+      yield* Fiber.interrupt(selecting[1]!)
+      assert.lengthOf(gate.resumes ?? [], 1)
+      yield* Deferred.succeed(gate, 1)
+      yield* Fiber.awaitAll(selecting)
+      assert.deepStrictEqual(woken, [0, 2, 3, 4])
     })
   )
 })

@@ -75,7 +75,9 @@ describe("a run in a finalizer of what it would wait for dies", () => {
       const gate = yield* Deferred.make<void>()
       let inside: Exit.Exit<string> | undefined
       const again = Effect.map(Effect.exit(run(flight, "a", Effect.succeed("again"))), (exit) => void (inside = exit))
-      const caller = yield* start(run(flight, "a", Effect.ensuring(Effect.never, Effect.andThen(Deferred.await(gate), again))))
+      const caller = yield* start(
+        run(flight, "a", Effect.ensuring(Effect.never, Effect.andThen(Deferred.await(gate), again)))
+      )
       yield* settle
       const leaving = yield* start(Fiber.interrupt(caller))
       const newcomer = yield* start(run(flight, "a", Effect.succeed("new")))
