@@ -143,11 +143,10 @@ export const first = <const Branches extends ReadonlyArray<AnyBranch>, A = never
  * @since 0.1.0
  * @category branches
  */
-export const queue = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3 = never>(
+export const queue = <A, E, const Handlers extends HandlersOf<A, E>>(
   queue: Queue.Dequeue<A, E>,
-  onValue?: (value: A) => Effect.Effect<B, E2, R2>,
-  onFailure?: (error: E) => Effect.Effect<C, E3, R3>
-): Branch<B | C, E2 | E3, R2 | R3> => {
+  ...[onValue, onFailure]: Handlers
+): BranchOf<A, E, Handlers> => {
   return asBranch(Branches.taking(fromQueue(queue), { onValue, onFailure }))
 }
 
@@ -158,10 +157,10 @@ export const queue = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3
  * @since 0.1.0
  * @category branches
  */
-export const subscription = <A, B = A, E2 = never, R2 = never>(
+export const subscription = <A, const Handlers extends OnValue<A>>(
   subscription: PubSub.Subscription<A>,
-  onValue?: (value: A) => Effect.Effect<B, E2, R2>
-): Branch<B, E2, R2> => {
+  ...[onValue]: Handlers
+): BranchOf<A, never, Handlers> => {
   return asBranch(Branches.taking(fromSubscription(subscription), { onValue, onFailure: undefined }))
 }
 
@@ -171,11 +170,10 @@ export const subscription = <A, B = A, E2 = never, R2 = never>(
  * @since 0.1.0
  * @category branches
  */
-export const deferred = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3 = never>(
+export const deferred = <A, E, const Handlers extends HandlersOf<A, E>>(
   deferred: Deferred.Deferred<A, E>,
-  onValue?: (value: A) => Effect.Effect<B, E2, R2>,
-  onFailure?: (error: E) => Effect.Effect<C, E3, R3>
-): Branch<B | C, E2 | E3, R2 | R3> => {
+  ...[onValue, onFailure]: Handlers
+): BranchOf<A, E, Handlers> => {
   const awaited = Deferred.await(deferred)
   const result = () => (Deferred.isDoneUnsafe(deferred) ? awaited : undefined)
   const source = { result, ready: deferredDone(deferred) }
@@ -188,11 +186,10 @@ export const deferred = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E,
  * @since 0.1.0
  * @category branches
  */
-export const fiber = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3 = never>(
+export const fiber = <A, E, const Handlers extends HandlersOf<A, E>>(
   fiber: Fiber.Fiber<A, E>,
-  onValue?: (value: A) => Effect.Effect<B, E2, R2>,
-  onFailure?: (error: E) => Effect.Effect<C, E3, R3>
-): Branch<B | C, E2 | E3, R2 | R3> => {
+  ...[onValue, onFailure]: Handlers
+): BranchOf<A, E, Handlers> => {
   const source = { result: () => fiber.pollUnsafe(), ready: Fiber.await(fiber) }
   return asBranch(Branches.lasting(() => source, { onValue, onFailure }))
 }
@@ -204,10 +201,10 @@ export const fiber = <A, E, B = A, E2 = never, R2 = never, C = never, E3 = E, R3
  * @since 0.1.0
  * @category branches
  */
-export const timer = <B = void, E2 = never, R2 = never>(
+export const timer = <const Handlers extends OnValue<void>>(
   duration: Duration.Input,
-  onValue?: () => Effect.Effect<B, E2, R2>
-): Branch<B, E2, R2> =>
+  ...[onValue]: Handlers
+): BranchOf<void, never, Handlers> =>
   asBranch(
     Branches.lasting(
       (fiber) => {
@@ -332,18 +329,37 @@ export const tokens = <E, B = void, E2 = never, R2 = never>(
  * @since 0.1.0
  * @category branches
  */
-export const make = <A, X, EX, RX, E, R, B = A, E2 = never, R2 = never, C = never, E3 = E, R3 = never>(
+export const make = <A, X, EX, RX, E, R, const Handlers extends HandlersOf<A, E>>(
   bridge: {
     readonly ready: Effect.Effect<X, EX, RX>
     readonly commit: Effect.Effect<Option.Option<A>, E, R>
   },
-  onValue?: (value: A) => Effect.Effect<B, E2, R2>,
-  onFailure?: (error: E) => Effect.Effect<C, E3, R3>
-): Branch<B | C, EX | E2 | E3, RX | R | R2 | R3> =>
+  ...[onValue, onFailure]: Handlers
+): BranchOf<A, E, Handlers, EX, RX | R> =>
   asBranch(Branches.committing(bridge.ready, bridge.commit, { onValue, onFailure }))
 
 // ---------------------------------------------------------------------------------------------------------------------
 // machinery
+
+type Handler<A> = ((value: A) => Effect.Effect<any, any, any>) | undefined
+
+/**
+ * What is done with a value, and with an error, as they are given: one that may be missing does not pass for one that is there,
+ * and leaves the value, or the error, in the type.
+ */
+type HandlersOf<A, E> = readonly [onValue?: Handler<A>, onFailure?: Handler<E>]
+type OnValue<A> = readonly [onValue?: Handler<A>]
+
+type ResultOf<H, Otherwise> = H extends (value: never) => Effect.Effect<infer A, infer _E, infer _R> ? A : Otherwise
+type FailureOf<H, Otherwise> = H extends (value: never) => Effect.Effect<infer _A, infer E, infer _R> ? E : Otherwise
+type ServicesOf<H> = H extends (value: never) => Effect.Effect<infer _A, infer _E, infer R> ? R : never
+
+/** What a source gives and fails with, its handlers if there are any, and what it fails with and needs besides. */
+type BranchOf<A, E, Handlers extends ReadonlyArray<unknown>, E2 = never, R = never> = Branch<
+  ResultOf<Handlers[0], A> | ResultOf<Handlers[1], never>,
+  FailureOf<Handlers[0], never> | FailureOf<Handlers[1], E> | E2,
+  ServicesOf<Handlers[number]> | R
+>
 
 type Success<B> = B extends Branch<infer A, infer _E, infer _R> ? A : never
 type Failure<B> = B extends Branch<infer _A, infer E, infer _R> ? E : never

@@ -76,6 +76,42 @@ test("a handler of failures takes them out", () => {
   expectTypeOf(deferred(stop, undefined, () => give)).toEqualTypeOf<Select.Branch<"stop" | "given", "eg", Cache>>()
 })
 
+test("a handler that may be missing erases nothing", () => {
+  const handler = {} as ((n: number) => Effect.Effect<"handled", "eh", Database>) | undefined
+  const rescue = {} as ((error: "io" | Cause.Done) => Effect.Effect<boolean, never, Cache>) | undefined
+  type Maybe = Select.Branch<number | "handled", "eh", Database>
+  expectTypeOf(queue(numbers, handler)).toEqualTypeOf<Maybe>()
+  type Either = Select.Branch<string | boolean, "io" | Cause.Done, Cache>
+  expectTypeOf(queue(lines, undefined, rescue)).toEqualTypeOf<Either>()
+  const options = {} as { readonly onFailure?: (error: "ed") => Effect.Effect<"late"> }
+  expectTypeOf(deferred(stop, undefined, options.onFailure)).toEqualTypeOf<Select.Branch<"stop" | "late", "ed">>()
+  expectTypeOf(fiber(work, undefined, undefined)).toEqualTypeOf<Select.Branch<"work", "ew">>()
+  const late = {} as (() => Effect.Effect<"late">) | undefined
+  expectTypeOf(timer(1, late)).toEqualTypeOf<Select.Branch<void | "late">>()
+  const commit = {} as Effect.Effect<Option.Option<number>, "ec">
+  expectTypeOf(make({ ready: Effect.void, commit }, handler)).toEqualTypeOf<
+    Select.Branch<number | "handled", "ec" | "eh", Database>
+  >()
+})
+
+test("handlers of several shapes, of any, and in a generic caller", () => {
+  const either = queue(numbers, (n) => (n > 0 ? Effect.succeed("more" as const) : Effect.fail("less" as const)))
+  expectTypeOf(either).toEqualTypeOf<Select.Branch<"more", "less">>()
+  const anything = {} as (n: number) => Effect.Effect<any, any, any>
+  expectTypeOf(queue(numbers, anything)).toEqualTypeOf<Select.Branch<any, any, any>>()
+  const wider = {} as (n: number | string) => Effect.Effect<"ok">
+  expectTypeOf(queue(numbers, wider)).toEqualTypeOf<Select.Branch<"ok">>()
+  const relay = <A, E, B, R>(from: Queue.Dequeue<A, E>, to: (value: A) => Effect.Effect<B, never, R>) =>
+    first([queue(from, to)])
+  expectTypeOf(relay(lines, (line) => Effect.succeed(line.length))).toEqualTypeOf<
+    Effect.Effect<number, "io" | Cause.Done>
+  >()
+  // @ts-expect-error the handler wants something else
+  queue(numbers, (line: string) => Effect.succeed(line))
+  // @ts-expect-error a handler gives an effect
+  queue(numbers, (n) => n)
+})
+
 test("first gives the union", () => {
   expectTypeOf(
     first([queue(numbers, store), queue(lines, (line) => Effect.succeed(line.length)), timer("1 second", () => give)])
@@ -113,6 +149,8 @@ test("misuse does not compile", () => {
   first([queue(numbers)], { order: "sorted" })
   // @ts-expect-error commit gives an option
   make({ ready: Effect.void, commit: Effect.succeed(1) })
+  // @ts-expect-error a subscription does not fail
+  subscription(messages, undefined, () => Effect.void)
   // @ts-expect-error permits are held for a body
   permits(sem, 1)
   // @ts-expect-error a semaphore is no limiter
