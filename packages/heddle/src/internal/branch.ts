@@ -81,7 +81,7 @@ export const taking = (source: Source, handlers: Handlers): Branch =>
     wait: () => source.ready
   }))
 
-/** What a step goes on with in place of a value. It is thrown, and stays inside of the mask when an interruption comes. */
+/** What a step goes on with in place of a value, which would be the result already: so it is thrown. */
 class Instead {
   readonly effect: AnyEffect
   constructor(effect: AnyEffect) {
@@ -89,15 +89,13 @@ class Instead {
   }
 }
 
-const isInstead = (reason: Cause.Reason<unknown>): reason is Cause.Die =>
-  reason._tag === "Die" && reason.defect instanceof Instead
+const isInstead = (reason: Cause.Reason<unknown>): boolean => reason._tag === "Die" && reason.defect instanceof Instead
 
 /**
  * Takes, and hands over in the same step: an operation in between would be a place for an interruption to come, and to lose
- * what was taken. One may still come from within, since to take may wake a producer on this very stack. So what can be given
- * back is taken where nothing interrupts: then such an interruption is seen at the end of that region, and the outer one is
- * there for the undoing. Once both have been left without it, nothing but the handler, or the caller, is next. For the same
- * reason no frame is left around the handler, so it may select again for ever.
+ * what was taken. One may still come from within, since to take may wake a producer on this very stack. It ends the inner
+ * region, and the outer one is there for the undoing. Once both have been left without it, nothing but the handler, or the
+ * caller, is next. For the same reason no frame is left around the handler, so it may select again for ever.
  */
 const take = ({ giveBack, take }: Source, handlers: Handlers, orElse: () => AnyEffect): AnyEffect => {
   const { onValue } = handlers
@@ -110,17 +108,18 @@ const take = ({ giveBack, take }: Source, handlers: Handlers, orElse: () => AnyE
     held = taken as Exit.Success<unknown>
     return taken.value
   })
-  const undo = (cause: Cause.Cause<never>) => {
+  // as a typed failure: that is what Effect drops where an interruption skips its handler
+  const undo = (cause: Cause.Cause<never>): Effect.Effect<never, Instead> => {
     if (held !== undefined) giveBack?.(held.value)
-    if (!Cause.hasInterrupts(cause)) return Effect.failCause(cause)
-    return Effect.failCause(Cause.fromReasons(cause.reasons.filter((reason) => !isInstead(reason))))
+    const thrown = cause.reasons.find(isInstead) as Cause.Die | undefined
+    if (thrown === undefined) return Effect.failCause(cause)
+    if (!Cause.hasInterrupts(cause)) return Effect.fail(thrown.defect as Instead)
+    return Effect.failCause(Cause.fromReasons(cause.reasons.filter((reason) => reason !== thrown)))
   }
-  const safely = Effect.uninterruptibleMask((restore) =>
-    Effect.catchCause(restore(giveBack === undefined ? step : Effect.uninterruptible(step)), undo)
-  )
-  const onFailure = (cause: Cause.Cause<never>): AnyEffect => {
+  const safely = Effect.uninterruptibleMask((restore) => Effect.catchCause(restore(step), undo))
+  const onFailure = (cause: Cause.Cause<Instead>): AnyEffect => {
     const [reason] = cause.reasons
-    return reason !== undefined && isInstead(reason) ? (reason.defect as Instead).effect : Effect.failCause(cause)
+    return reason?._tag === "Fail" ? reason.error.effect : Effect.failCause(cause)
   }
   if (onValue === undefined || giveBack === undefined) return Effect.catchCause(safely, onFailure)
   return Effect.matchCauseEffect(safely, { onSuccess: onValue, onFailure })

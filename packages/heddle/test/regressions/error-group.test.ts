@@ -80,9 +80,14 @@ describe("a source that wakes those who work on it", () => {
           Deferred.doneUnsafe(gate, Exit.die("stop"))
           yield Effect.sync(() => begun++)
         }
-        const exit = yield* ended(ErrorGroup.forEach(source(), (task) => task, { concurrency: 2, isolation }))
+        let called = 0
+        const f = (task: Effect.Effect<unknown>) => {
+          called++
+          return task
+        }
+        const exit = yield* ended(ErrorGroup.forEach(source(), f, { concurrency: 2, isolation }))
         assert.deepStrictEqual(reasonsOf(exit), ["died: stop"])
-        assert.strictEqual(begun, 1)
+        assert.deepStrictEqual([called, begun], [2, 1])
       })
     )
 
