@@ -11,8 +11,6 @@ import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 
-import type { Source } from "./branch.ts"
-
 /** It takes no offers any more and has nothing left: its end is due. */
 const isDrained = <A, E>({ messages, state }: Queue.Dequeue<A, E>): boolean =>
   state._tag === "Closing" && messages.length === 0 && state.offers.size === 0
@@ -51,10 +49,10 @@ const giveBackTo = <A, E>(queue: Queue.Dequeue<A, E>, value: A): void => {
   queue.dispatcher.scheduleTask(() => Queue.flushUnsafe(queue as unknown as Queue.Queue<A, E>), 0)
 }
 
-export const fromQueue = <A, E>(queue: Queue.Dequeue<A, E>): Source => ({
+export const fromQueue = <A, E>(queue: Queue.Dequeue<A, E>) => ({
   has: () => isQueueReady(queue),
   take: () => takeFrom(queue),
-  giveBack: (value) => giveBackTo(queue, value),
+  giveBack: (value: A) => giveBackTo(queue, value),
   ready: queueReady(queue)
 })
 
@@ -132,7 +130,7 @@ const subscriptionReady = <A>(subscription: PubSub.Subscription<A>): Effect.Effe
   })
 
 /** A `PubSub` has no way to take a message back. */
-export const fromSubscription = <A>(subscription: PubSub.Subscription<A>): Source => ({
+export const fromSubscription = <A>(subscription: PubSub.Subscription<A>) => ({
   has: () => isSubscriptionReady(subscription),
   take: () => {
     // in one step: `PubSub.take` has an operation between the taking and the giving
