@@ -33,7 +33,7 @@ import { Random } from "effect/Random"
 import type * as Types from "effect/Types"
 
 import * as Branches from "./internal/branch.ts"
-import { checkDuration, checkEffect, checkOneOf, checkOptions, checkThat, describe } from "./internal/defect.ts"
+import { checkDuration, checkEffect, checkOneOf, checkOptions, checkThat } from "./internal/defect.ts"
 import { tokens as takingTokens } from "./internal/limiter/branch.ts"
 import { deferredDone, fromQueue, fromSubscription } from "./internal/readiness.ts"
 import { Selection } from "./internal/selection.ts"
