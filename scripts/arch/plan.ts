@@ -87,9 +87,23 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/hedging", "internal/tasks", "internal/branch"],
   ["internal/group", "internal/forEach"],
   ["internal/groupForms"],
+  ["internal/pool/model", "internal/pool/entry", "internal/histogram", "internal/batches"],
+  [
+    "internal/pool/enclosing",
+    "internal/pool/crew",
+    "internal/pool/backlog",
+    "internal/pool/timings",
+    "internal/pool/policies",
+    "internal/pool/workerState"
+  ],
+  ["internal/pool/keyed", "internal/pool/stealing", "internal/pool/core"],
+  ["internal/pool/nesting", "internal/pool/attempt"],
+  ["internal/pool/job", "internal/pool/options"],
+  ["internal/pool/run"],
+  ["internal/pool/pool"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
   ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
-  ["Pipeline", "Inspector"]
+  ["Pipeline", "Inspector", "WorkerPoolLaws"]
 ]
 
 /** Modules that are the inside of one other module. */
@@ -108,5 +122,7 @@ export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/forEach", "internal/groupForms"],
   ["internal/groupForms", "ErrorGroup"],
   ["internal/readiness", "Select"],
-  ["internal/branch", "Select"]
+  ["internal/branch", "Select"],
+  ["internal/batches", "Batcher"],
+  ["internal/pool/pool", "WorkerPool"]
 ])

@@ -12,10 +12,11 @@ import { explorer } from "./explorer.ts"
 import { group } from "./group.ts"
 import { type Bench, encodeLine, type Figure, measure, table, UnknownBench } from "./harness.ts"
 import { pipeline } from "./pipeline.ts"
+import { pool } from "./pool.ts"
 import { ratelimit } from "./ratelimit.ts"
 import { semaphore } from "./semaphore.ts"
 
-const benches: ReadonlyArray<Bench> = [semaphore, adaptive, pipeline, group, census, explorer, ratelimit]
+const benches: ReadonlyArray<Bench> = [semaphore, adaptive, pipeline, pool, group, census, explorer, ratelimit]
 
 const names = Argument.String("name").pipe(
   Argument.variadic(),

@@ -3,6 +3,7 @@
  */
 export * as AdaptiveLimit from "./AdaptiveLimit.ts"
 export * as AdaptiveLimiter from "./AdaptiveLimiter.ts"
+export * as Batcher from "./Batcher.ts"
 export * as Bulkhead from "./Bulkhead.ts"
 export * as Deadline from "./Deadline.ts"
 export * as ErrorGroup from "./ErrorGroup.ts"
@@ -16,3 +17,5 @@ export * as RetryBudget from "./RetryBudget.ts"
 export * as Select from "./Select.ts"
 export * as SingleFlight from "./SingleFlight.ts"
 export * as WeightedSemaphore from "./WeightedSemaphore.ts"
+export * as WorkerPool from "./WorkerPool.ts"
+export * as WorkerPoolLaws from "./WorkerPoolLaws.ts"
