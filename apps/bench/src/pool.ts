@@ -110,6 +110,15 @@ const callback = (all: ReadonlyArray<number>) =>
     for (const task of all) queue.push(task)
   })
 
+/** What a task costs it grows with how many wait: a hundred thousand would take minutes. */
+const few = 1_000
+const subjectsOfFew = subjects(few, {
+  "bottleneck-of-1k": () => {
+    const limiter = new Bottleneck({ maxConcurrent: 10 })
+    return pushAll(() => limiter.schedule(counting), tasks(few))
+  }
+})
+
 const trivial = (
   id: string,
   use: (all: ReadonlyArray<number>) => (pool: Pool) => Effect.Effect<unknown, unknown>
@@ -119,7 +128,8 @@ const trivial = (
   return {
     id: `pool/${id}`,
     unit: "ns/task",
-    subjects: subjects(operations, {
+    subjects: {
+      ...subjects(operations, {
       heddle: () =>
         inPool(
           ten(() => counted),
@@ -145,11 +155,9 @@ const trivial = (
         return pushAll(() => limit(counting), all)
       },
       "p-queue": () => new PQueue({ concurrency: 10 }).addAll(all.map(() => counting)),
-      bottleneck: () => {
-        const limiter = new Bottleneck({ maxConcurrent: 10 })
-        return pushAll(() => limiter.schedule(counting), all)
-      }
-    })
+      }),
+      ...subjectsOfFew
+    }
   }
 }
 

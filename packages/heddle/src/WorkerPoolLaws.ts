@@ -291,6 +291,7 @@ law("whoever waits for a job gets its end: two at a time, later, and again after
     const job = yield* WorkerPool.submit(pool, hold(0))
     const waiters = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(job.await))
     yield* world.begun(0)
+    yield* world.settle
     yield* Fiber.interrupt(waiters[1]!)
     yield* world.release(0)
     yield* same("the two", [yield* Fiber.join(waiters[0]!), yield* Fiber.join(waiters[2]!)], [0, 0])

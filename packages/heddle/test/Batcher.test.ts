@@ -202,30 +202,31 @@ describe("results", () => {
     })
   )
 
-  it.effect("another number of exits than items is a defect for all, and so is a throw", () =>
+  it.effect("anything but an exit for each item is a defect, for all or for that item, and so is a throw", () =>
     Effect.gen(function* () {
+      const one = Exit.succeed(1)
+      const given: ReadonlyArray<unknown> = [[one, one, one], [one], 42, [one, "two"], undefined]
       let batch = 0
       const batcher = yield* make({
         maxSize: 2,
         maxWait: Infinity,
         name: "bulk",
-        run: (items: ReadonlyArray<number>) => {
-          if (batch++ === 2) throw new Error("thrown")
-          return Effect.succeed(
-            [...items, ...(batch === 1 ? items : [])].slice(batch === 1 ? 1 : 1).map((n) => Exit.succeed(n))
-          )
+        run: (_items: ReadonlyArray<number>) => {
+          const answer = given[batch++]
+          if (answer === undefined) throw new Error("thrown")
+          return Effect.succeed(answer as ReadonlyArray<Exit.Exit<number>>)
         }
       })
-      const fibers = yield* forkEach(range(0, 6), (n) => run(batcher, n))
-      const counted = (n: number) => `died: Batcher.make on "bulk": run gave ${n} exits for 2 items`
-      assert.deepStrictEqual(yield* ends(fibers), [
-        counted(3),
-        counted(3),
-        counted(1),
-        counted(1),
-        "died: thrown",
-        "died: thrown"
-      ])
+      const fibers = yield* forkEach(range(0, 10), (n) => run(batcher, n))
+      const died = (what: string) => `died: Batcher.make on "bulk": run gave ${what}`
+      const expected = [
+        [died("3 exits for 2 items"), died("3 exits for 2 items")],
+        [died("1 exits for 2 items"), died("1 exits for 2 items")],
+        [died("42 for 2 items"), died("42 for 2 items")],
+        [1, died('"two" for an item, not an exit')],
+        ["died: thrown", "died: thrown"]
+      ]
+      assert.deepStrictEqual(yield* ends(fibers), expected.flat())
     })
   )
 

@@ -335,4 +335,26 @@ describe("ReentrantWait", () => {
       assert.deepStrictEqual(log, ["parent", "x1", "x2", "x3"])
     })
   )
+
+  it.effect("a key that throws is a defect of whoever submits, and costs nobody else anything", () =>
+    Effect.gen(function* () {
+      const keyed = (n: number) => {
+        if (n < 0) throw new Error("no key")
+        return n
+      }
+      const pool = yield* make({
+        workers: 1,
+        capacity: 1,
+        overflow: "dropOldest",
+        distribute: { keyed },
+        handle: (n: number) => Effect.as(Effect.yieldNow, n)
+      })
+      const jobs = yield* submitAll(pool, [1, 2])
+      for (const one of [submit(pool, -1), run(pool, -1), submitAll(pool, [-1])]) {
+        assert.strictEqual(endOf(yield* Effect.exit(one)), "died: no key")
+      }
+      assert.deepStrictEqual(yield* awaitAll(jobs), [1, 2])
+      assert.deepInclude(yield* stats(pool), { submitted: 2, succeeded: 2, dropped: 0, active: 0, queued: 0 })
+    })
+  )
 })

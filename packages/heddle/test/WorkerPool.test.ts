@@ -168,6 +168,17 @@ describe("results", () => {
     })
   )
 
+  it.effect("a handler that gives no effect is a defect of its task, and keeps no worker", () =>
+    Effect.gen(function* () {
+      const handle = (n: number) => (n === 0 ? (42 as never) : Effect.succeed(n))
+      const pool = yield* make({ workers: 1, name: "mail", handle })
+      const message = 'died: WorkerPool.make on "mail": handle must give an effect, got 42'
+      assert.strictEqual(endOf(yield* Effect.exit(run(pool, 0))), message)
+      assert.deepStrictEqual(yield* awaitAll(yield* submitAll(pool, [0, 1])), [message, 1])
+      assert.deepInclude(yield* stats(pool), { active: 0, submitted: 3, failed: 2 })
+    })
+  )
+
   it.effect("CO-08 CO-13 a pool is used again: the results of each round are those of its tasks", () =>
     Effect.gen(function* () {
       const world = yield* makeWorld

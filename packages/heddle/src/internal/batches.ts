@@ -20,7 +20,7 @@ import * as Tracer from "effect/Tracer"
 
 import { stop } from "./children.ts"
 import { CurrentDeadline } from "./deadline.ts"
-import { checkCount, checkDuration, checkPositive } from "./defect.ts"
+import { checkCount, checkDuration, checkPositive, describe } from "./defect.ts"
 import { Handle } from "./handle.ts"
 import { observe, type Subject } from "./observer.ts"
 import { type ReadyRing, readyRing } from "./readyRing.ts"
@@ -262,17 +262,22 @@ export class Batches extends Handle {
   }
 
   private deliver(places: ReadonlyArray<Place>, exit: AnyExit): void {
-    const exits = exit._tag === "Success" ? (exit.value as ReadonlyArray<AnyExit>) : undefined
-    const forAll = exits === undefined ? exit : this.miscounted(exits, places)
+    const exits = exit._tag === "Success" ? this.checked(exit.value, places) : places.map(() => exit)
     for (const [index, { callers }] of places.entries()) {
-      for (const caller of callers) caller(forAll ?? exits![index]!)
+      for (const caller of callers) caller(exits[index]!)
       callers.clear()
     }
   }
 
-  private miscounted(exits: ReadonlyArray<unknown>, places: ReadonlyArray<unknown>): AnyExit | undefined {
-    if (exits.length === places.length) return undefined
-    return Exit.die(new RangeError(`${this.label("make")}: run gave ${exits.length} exits for ${places.length} items`))
+  /** Whoever went on with what is no exit would end without his finalizers. */
+  private checked(given: unknown, places: ReadonlyArray<unknown>): ReadonlyArray<AnyExit> {
+    const exits = Array.isArray(given) ? (given as ReadonlyArray<unknown>) : undefined
+    const died = (what: string): AnyExit => Exit.die(new TypeError(`${this.label("make")}: run gave ${what}`))
+    if (exits?.length !== places.length) {
+      const forAll = died(`${exits === undefined ? describe(given) : `${exits.length} exits`} for ${places.length} items`)
+      return places.map(() => forAll)
+    }
+    return exits.map((one) => (Exit.isExit(one) ? one : died(`${describe(one)} for an item, not an exit`)))
   }
 
   private end(batch: Batch): void {

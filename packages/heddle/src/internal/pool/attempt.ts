@@ -7,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import type { Scheduler } from "effect/Scheduler"
 
 import { nanosLeft } from "../deadline.ts"
+import { describe, labelOf } from "../defect.ts"
 import { readyRing } from "../readyRing.ts"
 import type { Core } from "./core.ts"
 import type { AnyEffect, Frame } from "./entry.ts"
@@ -25,9 +26,11 @@ export interface AttemptOptions {
 
 export const attemptOf = ({ handle, name, retry, states, timeout }: AttemptOptions): Attempt => {
   const handling = (task: unknown, state: unknown): AnyEffect => {
-    // a handler may throw before it gives an effect
+    // a handler may throw before it gives an effect, or give none; that would end a fiber without its finalizers
     try {
-      return handle(task, state)
+      const effect = handle(task, state)
+      if (Effect.isEffect(effect)) return effect as AnyEffect
+      throw new TypeError(`${labelOf("WorkerPool.make", name)}: handle must give an effect, got ${describe(effect)}`)
     } catch (defect) {
       return Effect.die(defect)
     }

@@ -13,7 +13,7 @@ import * as Fiber from "effect/Fiber"
 import type { Scheduler } from "effect/Scheduler"
 
 import { observe, type Subject } from "../observer.ts"
-import { type ReadyRing, readyRing } from "../readyRing.ts"
+import { readyRing } from "../readyRing.ts"
 import { WaitLine } from "../waitLine.ts"
 import type { Backlog } from "./backlog.ts"
 import { Crew } from "./crew.ts"
@@ -21,6 +21,7 @@ import { enclosing } from "./enclosing.ts"
 import { type AnyEffect, type AnyExit, type Entry, type Frame, type Worker } from "./entry.ts"
 import { PoolClosed, PoolFull, type Stats, StopReason } from "./model.ts"
 import type { Overflow } from "./policies.ts"
+import { Starts } from "./starts.ts"
 import { Timings } from "./timings.ts"
 
 export interface Config {
@@ -54,7 +55,7 @@ export class Core {
   readonly config: Config
   readonly backlog: Backlog
   readonly crew: Crew
-  readonly ring: ReadyRing
+  readonly starts: Starts
   readonly closedExit: Exit.Exit<never, PoolClosed>
   paused = false
   phase: "open" | "draining" | "closed" = "open"
@@ -85,7 +86,7 @@ export class Core {
     if (hasHomes) this.crew.hireAll()
     this.timings = pool === undefined ? undefined : new Timings(Context.get(services, Clock.Clock))
     this.subject = observe("WorkerPool", pool, () => this.counts())
-    this.ring = readyRing(scheduler)
+    this.starts = new Starts(readyRing(scheduler))
     this.closedExit = Exit.fail(new PoolClosed({ pool }))
     // an annotation has no type
     this.reason = Context.make(StopReason, { pool, because: "closed" }) as Context.Context<never>
@@ -138,16 +139,18 @@ export class Core {
       entry.go()
       return undefined
     }
+    let displaced: Entry | undefined
     if (this.queued >= this.capacity) {
       const { maxWaiting, overflow } = this.config
       if (overflow === "suspend" && this.outside.length < maxWaiting) return mustWait
-      const oldest = overflow === "dropOldest" && this.capacity > 0 ? this.backlog.oldest() : undefined
-      if (oldest === undefined) return this.turnAway(1)
-      this.drop(oldest, this.fullExit)
+      if (overflow === "dropOldest" && this.capacity > 0) displaced = this.backlog.oldest()
+      if (displaced === undefined) return this.turnAway(1)
     }
+    const { fullExit } = this
     this.stand(entry)
     this.submitted++
     this.queued++
+    if (displaced !== undefined) this.drop(displaced, fullExit)
     return undefined
   }
 

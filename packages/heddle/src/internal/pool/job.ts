@@ -103,9 +103,26 @@ export class QueuedJob extends Entry implements Job<any, any> {
   }
 
   go(): void {
+    const { frame, owner } = this
+    if (frame!.wake === undefined) owner.starts.begin(this)
+    else owner.starts.goOn(frame!)
+  }
+
+  begin(): void {
+    if (this.state !== "granted") return
+    const { owner } = this
+    const { attempt, services } = owner.config
     const frame = this.frame!
-    if (frame.wake === undefined) this.owner.ring.push(begin as any, this as any)
-    else frame.resume()
+    this.state = "running"
+    const effect = attempt(frame)
+    // what is finished already needs no fiber
+    if (Exit.isExit(effect)) return owner.end(this, effect)
+    const context = frame.span === undefined ? services : Context.addUnsafe(services, ParentSpan.key, frame.span)
+    const fiber = Effect.runForkWith(Context.addUnsafe(context, CurrentTask.key, frame))(effect)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return owner.end(this, exit)
+    fiber.addObserver((exit) => owner.end(this, exit))
+    frame.runsIn(fiber)
   }
 
   settle(exit: AnyExit): void {
@@ -149,23 +166,6 @@ export class QueuedJob extends Entry implements Job<any, any> {
       return own ? Effect.void : Effect.asVoid(Effect.exit(this.await))
     })
   }
-}
-
-const begin = (job: QueuedJob): void => {
-  if (job.state !== "granted") return
-  const { owner } = job
-  const { attempt, services } = owner.config
-  const frame = job.frame!
-  job.state = "running"
-  const effect = attempt(frame)
-  // what is finished already needs no fiber
-  if (Exit.isExit(effect)) return owner.end(job, effect)
-  const context = frame.span === undefined ? services : Context.addUnsafe(services, ParentSpan.key, frame.span)
-  const fiber = Effect.runForkWith(Context.addUnsafe(context, CurrentTask.key, frame))(effect)
-  const exit = fiber.pollUnsafe()
-  if (exit !== undefined) return owner.end(job, exit)
-  fiber.addObserver((exit) => owner.end(job, exit))
-  frame.runsIn(fiber)
 }
 
 /** Interruptions that the close of the pool caused are no part of a job's end. */

@@ -111,7 +111,7 @@ export class Run extends Entry {
   accepted(): void {}
 
   go(): void {
-    this.frame.resume()
+    this.owner.starts.goOn(this.frame)
   }
 
   settle(): void {
