@@ -41,8 +41,8 @@ const turmoil = (dedupe: boolean) =>
 describe("Batcher, explored", () => {
   for (const dedupe of [false, true]) {
     it.explore(`an interruption among four callers${dedupe ? ", two of whom ask for the same" : ""}`, turmoil(dedupe), {
-      runs: 500,
-      millis: 1_000
+      runs: 300,
+      millis: 400
     })
   }
 

@@ -10,8 +10,6 @@ import * as WorkerPool from "../src/WorkerPool.ts"
 
 const { close, drain, make, pause, resize, resume, run, stats, submit, submitAll } = WorkerPool
 
-const budgets = [3, 5, 64]
-
 const yields = (count: number) => Effect.replicateEffect(Effect.yieldNow, count, { discard: true })
 
 /** A task yields so often; below zero it fails once first; from 10 up it runs another inside, from 100 up it submits one. */
@@ -32,11 +30,14 @@ interface Options {
   readonly ends?: boolean
 }
 
-const distributions: Readonly<Record<string, WorkerPool.Distribute<Task>>> = {
-  shared: "shared",
-  keyed: { keyed: (task) => task % 2 },
-  stealing: "stealing"
-}
+/** Each with the operations after which fibers yield: what they share is swept in small steps and in large ones once. */
+const distributions: ReadonlyArray<
+  readonly [kind: string, distribute: WorkerPool.Distribute<Task>, budgets: ReadonlyArray<number>]
+> = [
+  ["shared", "shared", [3, 64]],
+  ["keyed", { keyed: (task) => task % 2 }, [5]],
+  ["stealing", "stealing", [5]]
+]
 
 const none = { active: 0, running: 0, queued: 0, waiting: 0, retrying: 0, failed: 0 }
 
@@ -64,7 +65,7 @@ const build = (
 
 /** After the sweep of the target nothing runs or waits, all was counted, and all workers are there. */
 const wholeAfterwards = (name: string, scenario: (pool: Pool) => Beside, options: Options = {}) => {
-  for (const [kind, distribute] of Object.entries(distributions)) {
+  for (const [kind, distribute, budgets] of distributions) {
     it.effect(`${name}, ${kind}`, () =>
       Effect.gen(function* () {
         let begun = 0
