@@ -92,7 +92,8 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
     "internal/pool/enclosing",
     "internal/pool/crew",
     "internal/pool/backlog",
-    "internal/pool/timings",
+    "internal/pool/books",
+    "internal/pool/starts",
     "internal/pool/policies",
     "internal/pool/workerState"
   ],

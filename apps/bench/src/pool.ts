@@ -130,31 +130,32 @@ const trivial = (
     unit: "ns/task",
     subjects: {
       ...subjects(operations, {
-      heddle: () =>
-        inPool(
-          ten(() => counted),
-          use(all)
-        ),
-      "heddle-finished": () =>
-        inPool(
-          ten(() => {
-            count()
-            return Effect.void
-          }),
-          use(all)
-        ),
-      "effect-forEach": () => Effect.runPromise(Effect.forEach(all, () => counted, { concurrency: 10, discard: true })),
-      "effect-by-hand": () => byHand(all, counted),
-      "fastq-promise": () => {
-        const queue = fastq.promise<unknown, number, void>(counting, 10)
-        return pushAll((task) => queue.push(task), all)
-      },
-      "fastq-callback": () => callback(all),
-      "p-limit": () => {
-        const limit = pLimit(10)
-        return pushAll(() => limit(counting), all)
-      },
-      "p-queue": () => new PQueue({ concurrency: 10 }).addAll(all.map(() => counting)),
+        heddle: () =>
+          inPool(
+            ten(() => counted),
+            use(all)
+          ),
+        "heddle-finished": () =>
+          inPool(
+            ten(() => {
+              count()
+              return Effect.void
+            }),
+            use(all)
+          ),
+        "effect-forEach": () =>
+          Effect.runPromise(Effect.forEach(all, () => counted, { concurrency: 10, discard: true })),
+        "effect-by-hand": () => byHand(all, counted),
+        "fastq-promise": () => {
+          const queue = fastq.promise<unknown, number, void>(counting, 10)
+          return pushAll((task) => queue.push(task), all)
+        },
+        "fastq-callback": () => callback(all),
+        "p-limit": () => {
+          const limit = pLimit(10)
+          return pushAll(() => limit(counting), all)
+        },
+        "p-queue": () => new PQueue({ concurrency: 10 }).addAll(all.map(() => counting))
       }),
       ...subjectsOfFew
     }

@@ -19,11 +19,14 @@ export const program = Effect.gen(function* () {
   const { calls, prices } = makeApi()
   const price = yield* Batcher.make({ maxSize: 100, maxWait: "5 millis", dedupe: true, run: prices })
 
-  const ask = (name: string) => Effect.catch(Batcher.run(price, name), (error) => Effect.succeed(error))
+  const ask = (name: string) => Batcher.run(price, name).pipe(Effect.catch((error) => Effect.succeed(error)))
   const names = [...Array.from({ length: 250 }, (_, item) => `item ${item}`), "item 249", "unobtainium"]
   const answers = yield* Effect.forEach(names, ask, { concurrency: "unbounded" })
 
-  return [`${answers.length} answers from ${calls.length} calls of ${calls.join(", ")} items`, `the last: ${answers.at(-1)}`]
+  return [
+    `${answers.length} answers from ${calls.length} calls of ${calls.join(", ")} items`,
+    `the last: ${answers.at(-1)}`
+  ]
 })
 
 if (import.meta.main) await printed(program)

@@ -9,6 +9,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 
 import * as adaptiveLimit from "../src/adaptive-limit.ts"
+import * as bulkApi from "../src/bulk-api.ts"
 import * as crawl from "../src/crawl.ts"
 import * as databaseConnections from "../src/database-connections.ts"
 import * as fanOutFanIn from "../src/fan-out-fan-in.ts"
@@ -16,7 +17,10 @@ import * as fetchAllUserData from "../src/fetch-all-user-data.ts"
 import * as hedgedReads from "../src/hedged-reads.ts"
 import * as hugeList from "../src/huge-list.ts"
 import * as memoryBudget from "../src/memory-budget.ts"
+import * as ordersByCustomer from "../src/orders-by-customer.ts"
+import * as processItems from "../src/process-items.ts"
 import * as processWithTimeout from "../src/process-with-timeout.ts"
+import * as processWithWorkStealing from "../src/process-with-work-stealing.ts"
 import * as rateLimit from "../src/rate-limit.ts"
 import * as selectLoop from "../src/select-loop.ts"
 import * as singleFlight from "../src/single-flight.ts"
@@ -35,6 +39,10 @@ const programs = new Map<string, Effect.Effect<ReadonlyArray<string>, unknown>>(
   ["rate-limit.ts", rateLimit.program],
   ["fetch-all-user-data.ts", fetchAllUserData.program],
   ["crawl.ts", crawl.program],
+  ["process-items.ts", processItems.program],
+  ["orders-by-customer.ts", ordersByCustomer.program],
+  ["process-with-work-stealing.ts", processWithWorkStealing.program],
+  ["bulk-api.ts", bulkApi.program],
   ["select-loop.ts", selectLoop.program]
 ])
 

@@ -350,7 +350,12 @@ describe("ReentrantWait", () => {
         handle: (n: number) => Effect.as(Effect.yieldNow, n)
       })
       const jobs = yield* submitAll(pool, [1, 2])
-      for (const one of [submit(pool, -1), run(pool, -1), submitAll(pool, [-1])]) {
+      const refused: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+        submit(pool, -1),
+        run(pool, -1),
+        submitAll(pool, [-1])
+      ]
+      for (const one of refused) {
         assert.strictEqual(endOf(yield* Effect.exit(one)), "died: no key")
       }
       assert.deepStrictEqual(yield* awaitAll(jobs), [1, 2])

@@ -63,7 +63,9 @@ const faults: Readonly<Record<string, Fault>> = {
       )
     }
   },
-  "leaves interrupted jobs alone": { engine: (engine) => submitting(engine, (one) => job(one, { interrupt: Effect.void })) },
+  "leaves interrupted jobs alone": {
+    engine: (engine) => submitting(engine, (one) => job(one, { interrupt: Effect.void }))
+  },
   "interrupts a job with whoever waits for it": {
     engine: (engine) =>
       submitting(engine, (one) => job(one, { await: Effect.onInterrupt(one.await, () => one.interrupt) }))

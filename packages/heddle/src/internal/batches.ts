@@ -274,7 +274,9 @@ export class Batches extends Handle {
     const exits = Array.isArray(given) ? (given as ReadonlyArray<unknown>) : undefined
     const died = (what: string): AnyExit => Exit.die(new TypeError(`${this.label("make")}: run gave ${what}`))
     if (exits?.length !== places.length) {
-      const forAll = died(`${exits === undefined ? describe(given) : `${exits.length} exits`} for ${places.length} items`)
+      const forAll = died(
+        `${exits === undefined ? describe(given) : `${exits.length} exits`} for ${places.length} items`
+      )
       return places.map(() => forAll)
     }
     return exits.map((one) => (Exit.isExit(one) ? one : died(`${describe(one)} for an item, not an exit`)))

@@ -29,7 +29,7 @@ export const attemptOf = ({ handle, name, retry, states, timeout }: AttemptOptio
     // a handler may throw before it gives an effect, or give none; that would end a fiber without its finalizers
     try {
       const effect = handle(task, state)
-      if (Effect.isEffect(effect)) return effect as AnyEffect
+      if (Effect.isEffect(effect)) return effect
       throw new TypeError(`${labelOf("WorkerPool.make", name)}: handle must give an effect, got ${describe(effect)}`)
     } catch (defect) {
       return Effect.die(defect)

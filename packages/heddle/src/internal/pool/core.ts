@@ -4,25 +4,22 @@
  *
  * Invariant: no worker is idle while somebody waits whom the backlog would give to it, unless the pool is paused.
  */
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Scheduler } from "effect/Scheduler"
 
-import { observe, type Subject } from "../observer.ts"
 import { readyRing } from "../readyRing.ts"
 import { WaitLine } from "../waitLine.ts"
 import type { Backlog } from "./backlog.ts"
+import { Books } from "./books.ts"
 import { Crew } from "./crew.ts"
 import { enclosing } from "./enclosing.ts"
 import { type AnyEffect, type AnyExit, type Entry, type Frame, type Worker } from "./entry.ts"
 import { PoolClosed, PoolFull, type Stats, StopReason } from "./model.ts"
 import type { Overflow } from "./policies.ts"
 import { Starts } from "./starts.ts"
-import { Timings } from "./timings.ts"
 
 export interface Config {
   readonly name: string | undefined
@@ -64,17 +61,10 @@ export class Core {
   private readonly retrying = new Set<Frame>()
   /** For whom there was no room. They stand in the backlog too, and may begin before there is any. */
   private readonly outside = new WaitLine<Frame>()
-  private readonly timings: Timings | undefined
-  private readonly subject: Subject | undefined
+  private readonly books: Books
   private readonly reason: Context.Context<never>
   private readonly capacity: number
-  private running = 0
   private queued = 0
-  private submitted = 0
-  private succeeded = 0
-  private failed = 0
-  private interrupted = 0
-  private dropped = 0
   private readonly waiters = new Set<{ readonly until: () => boolean; readonly wake: () => void }>()
 
   constructor(config: Config) {
@@ -84,8 +74,7 @@ export class Core {
     this.capacity = capacity
     this.crew = new Crew(workers, retire)
     if (hasHomes) this.crew.hireAll()
-    this.timings = pool === undefined ? undefined : new Timings(Context.get(services, Clock.Clock))
-    this.subject = observe("WorkerPool", pool, () => this.counts())
+    this.books = new Books(pool, services, () => this.counts())
     this.starts = new Starts(readyRing(scheduler))
     this.closedExit = Exit.fail(new PoolClosed({ pool }))
     // an annotation has no type
@@ -101,26 +90,22 @@ export class Core {
     return this.queued === 0 && this.outside.head === undefined
   }
 
-  counts() {
-    const { crew, dropped, failed, interrupted, outside, queued, retrying, running, submitted, succeeded } = this
+  private counts() {
+    const { crew, outside, queued, retrying } = this
+    const active = crew.busy
     return {
       workers: crew.size,
-      active: crew.busy,
-      idle: Math.max(0, crew.size - crew.busy),
+      active,
+      idle: Math.max(0, crew.size - active),
       queued,
       waiting: outside.length,
-      running,
       retrying: retrying.size,
-      submitted,
-      succeeded,
-      failed,
-      interrupted,
-      dropped
+      ...this.books.counts()
     }
   }
 
   stats(): Stats {
-    return { ...this.counts(), ...this.timings?.stats(), ...this.subject?.parties() }
+    return { ...this.counts(), ...this.books.details() }
   }
 
   private readonly submitter = (): Frame | undefined => enclosing(this, Fiber.getCurrent())
@@ -148,7 +133,7 @@ export class Core {
     }
     const { fullExit } = this
     this.stand(entry)
-    this.submitted++
+    this.books.submitted++
     this.queued++
     if (displaced !== undefined) this.drop(displaced, fullExit)
     return undefined
@@ -157,15 +142,15 @@ export class Core {
   /** Where a newcomer need not wait, gives it a worker. */
   beginsAtOnce(entry: Entry): boolean {
     if (this.paused || !this.crew.hasIdle() || !this.backlog.claim(entry, this.crew.idle)) return false
-    this.submitted++
+    this.books.submitted++
     this.hold(entry.framed())
     return true
   }
 
   /** So many find no room. */
   turnAway(count: number): Exit.Exit<never, PoolFull> {
-    this.submitted += count
-    this.dropped += count
+    this.books.submitted += count
+    this.books.dropped += count
     return this.fullExit
   }
 
@@ -183,8 +168,7 @@ export class Core {
   private stand(entry: Entry): void {
     this.backlog.join(entry, this.submitter)
     entry.state = "queued"
-    this.timings?.waits(entry.framed())
-    this.subject?.waits(entry)
+    this.books.waits(entry)
   }
 
   /** Has an entry stand outside until there is room, or a worker. */
@@ -207,7 +191,7 @@ export class Core {
   private comeIn(frame: Frame): void {
     this.outside.leave(frame)
     frame.outside = false
-    this.submitted++
+    this.books.submitted++
     frame.entry.accepted()
   }
 
@@ -236,13 +220,8 @@ export class Core {
 
   private hold(frame: Frame, lender?: Frame): void {
     const { entry } = frame
-    if (this.subject !== undefined) {
-      if (entry.state === "queued") this.subject.serves(entry)
-      else this.subject.takes(entry)
-    }
-    this.timings?.begins(frame)
+    this.books.works(frame)
     entry.state = "granted"
-    this.running++
     if (lender === undefined) frame.worker = this.crew.take(frame)
     else {
       frame.lender = lender
@@ -256,9 +235,7 @@ export class Core {
 
   private release(frame: Frame): void {
     const { lender, worker } = frame
-    this.timings?.ends(frame)
-    this.subject?.leaves(frame.entry)
-    this.running--
+    this.books.stops(frame)
     frame.worker = undefined
     if (lender === undefined) this.crew.giveBack(worker!)
     else {
@@ -293,8 +270,7 @@ export class Core {
     this.queued++
     this.backlog.rejoin(entry)
     entry.state = "queued"
-    this.timings?.waits(frame)
-    this.subject?.waits(entry)
+    this.books.waits(entry)
     this.serve()
     entry.tell("queued")
   }
@@ -309,23 +285,17 @@ export class Core {
     const counts = state !== "dropped" && this.undo(entry)
     entry.state = "ended"
     if (frame?.live === true) this.live--
-    if (counts) this.count(exit)
+    if (counts) this.books.ended(exit)
     entry.settle(exit)
     this.serve()
     if (this.waiters.size > 0) this.tellWaiters()
-  }
-
-  private count(exit: AnyExit): void {
-    if (exit._tag === "Success") this.succeeded++
-    else if (Cause.hasInterruptsOnly(exit.cause)) this.interrupted++
-    else this.failed++
   }
 
   /** Says whether it had been accepted. */
   private undo(entry: Entry, stands = true): boolean {
     const { frame, state } = entry
     if (state === "queued") {
-      this.subject?.leaves(entry)
+      this.books.leaves(entry)
       if (stands) this.backlog.leave(entry)
       if (frame?.outside === true) {
         this.outside.leave(frame)
@@ -343,7 +313,7 @@ export class Core {
   /** Has what has not begun, or has a fiber that is parked, go on with `exit` instead. */
   private drop(entry: Entry, exit: AnyExit, stands = true): void {
     const { frame } = entry
-    if (this.undo(entry, stands)) this.dropped++
+    if (this.undo(entry, stands)) this.books.dropped++
     entry.state = "dropped"
     if (frame?.wake === undefined) this.end(entry, exit)
     else frame.resume(exit)
