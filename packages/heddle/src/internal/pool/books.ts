@@ -7,7 +7,9 @@ import * as Duration from "effect/Duration"
 import { Histogram } from "../histogram.ts"
 import { observe, type Subject } from "../observer.ts"
 import type { AnyExit, Entry, Frame } from "./entry.ts"
-import type { Latency } from "./model.ts"
+import type { Latency, Stats } from "./model.ts"
+
+type Standing = Pick<Stats, "workers" | "active" | "idle" | "queued" | "waiting" | "retrying">
 
 export class Books {
   submitted = 0
@@ -16,25 +18,24 @@ export class Books {
   private succeeded = 0
   private failed = 0
   private interrupted = 0
+  private readonly standing: () => Standing
   private readonly timings: Timings | undefined
   private readonly subject: Subject | undefined
 
-  constructor(
-    pool: string | undefined,
-    services: Context.Context<never>,
-    counts: () => Readonly<Record<string, number>>
-  ) {
+  /** `standing` tells what it does not count itself: who works and who waits at this instant. */
+  constructor(pool: string | undefined, services: Context.Context<never>, standing: () => Standing) {
+    this.standing = standing
     this.timings = pool === undefined ? undefined : new Timings(Context.get(services, Clock.Clock))
-    this.subject = observe("WorkerPool", pool, counts)
+    this.subject = observe("WorkerPool", pool, () => this.counts())
   }
 
-  counts() {
+  private counts() {
     const { dropped, failed, interrupted, running, submitted, succeeded } = this
-    return { running, submitted, succeeded, failed, interrupted, dropped }
+    return { ...this.standing(), running, submitted, succeeded, failed, interrupted, dropped }
   }
 
-  details() {
-    return { ...this.timings?.stats(), ...this.subject?.parties() }
+  stats(): Stats {
+    return { ...this.counts(), ...this.timings?.stats(), ...this.subject?.parties() }
   }
 
   waits(entry: Entry): void {

@@ -74,7 +74,7 @@ export class Core {
     this.capacity = capacity
     this.crew = new Crew(workers, retire)
     if (hasHomes) this.crew.hireAll()
-    this.books = new Books(pool, services, () => this.counts())
+    this.books = new Books(pool, services, () => this.standing())
     this.starts = new Starts(readyRing(scheduler))
     this.closedExit = Exit.fail(new PoolClosed({ pool }))
     // an annotation has no type
@@ -90,22 +90,15 @@ export class Core {
     return this.queued === 0 && this.outside.head === undefined
   }
 
-  private counts() {
+  private standing() {
     const { crew, outside, queued, retrying } = this
-    const active = crew.busy
-    return {
-      workers: crew.size,
-      active,
-      idle: Math.max(0, crew.size - active),
-      queued,
-      waiting: outside.length,
-      retrying: retrying.size,
-      ...this.books.counts()
-    }
+    const { busy: active, size: workers } = crew
+    const idle = Math.max(0, workers - active)
+    return { workers, active, idle, queued, waiting: outside.length, retrying: retrying.size }
   }
 
   stats(): Stats {
-    return { ...this.counts(), ...this.books.details() }
+    return this.books.stats()
   }
 
   private readonly submitter = (): Frame | undefined => enclosing(this, Fiber.getCurrent())
