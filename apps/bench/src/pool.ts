@@ -12,12 +12,14 @@
  * - `keyed-1M`: a million tasks with a key each, beside the same without keys and with stealing.
  * - `stealing-*`: divide and conquer, where each half is a task of its own: with workers that have a cache of what they saw
  *   last, which is what stealing is for, and with none.
+ * - `bytes-per-job`: what 100,000 jobs keep on the heap while they wait, and nobody holds them.
  */
 import Bottleneck from "bottleneck"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import fastq from "fastq"
 import * as WorkerPool from "heddle/WorkerPool"
 import pLimit from "p-limit"
@@ -110,7 +112,7 @@ const callback = (all: ReadonlyArray<number>) =>
     for (const task of all) queue.push(task)
   })
 
-/** What a task costs it grows with how many wait: a hundred thousand would take minutes. */
+/** It takes more than a millisecond for a task: a hundred thousand would take minutes. */
 const few = 1_000
 const subjectsOfFew = subjects(few, {
   "bottleneck-of-1k": () => {
@@ -189,31 +191,35 @@ const runs = (id: string, effect: Effect.Effect<void>, promise: () => Promise<vo
   return {
     id: `pool/${id}`,
     unit: "ns/task",
-    subjects: subjects(operations, {
-      heddle: () =>
-        inPool(
-          ten(() => effect),
-          (pool) => inFibers(each, WorkerPool.run(pool, 0))
-        ),
-      none: () => Effect.runPromise(inFibers(each, effect)),
-      "fastq-promise": () => {
-        const queue = fastq.promise<unknown, number, void>(promise, 10)
-        return inFunctions(each, () => queue.push(0))
-      },
-      "p-limit": () => {
-        const limit = pLimit(10)
-        return inFunctions(each, () => limit(promise))
-      },
-      "p-queue": () => {
-        const queue = new PQueue({ concurrency: 10 })
-        return inFunctions(each, () => queue.add(promise))
-      },
-      bottleneck: () => {
-        const limiter = new Bottleneck({ maxConcurrent: 10 })
-        return inFunctions(each, () => limiter.schedule(promise))
-      },
-      "none-promise": () => inFunctions(each, promise)
-    })
+    subjects: {
+      ...subjects(operations, {
+        heddle: () =>
+          inPool(
+            ten(() => effect),
+            (pool) => inFibers(each, WorkerPool.run(pool, 0))
+          ),
+        none: () => Effect.runPromise(inFibers(each, effect)),
+        "fastq-promise": () => {
+          const queue = fastq.promise<unknown, number, void>(promise, 10)
+          return inFunctions(each, () => queue.push(0))
+        },
+        "p-limit": () => {
+          const limit = pLimit(10)
+          return inFunctions(each, () => limit(promise))
+        },
+        "p-queue": () => {
+          const queue = new PQueue({ concurrency: 10 })
+          return inFunctions(each, () => queue.add(promise))
+        },
+        "none-promise": () => inFunctions(each, promise)
+      }),
+      ...subjects(few, {
+        "bottleneck-of-1k": () => {
+          const limiter = new Bottleneck({ maxConcurrent: 10 })
+          return inFunctions(few / callers, () => limiter.schedule(promise))
+        }
+      })
+    }
   }
 }
 
@@ -226,6 +232,14 @@ const laterPromise = (millis: number) =>
     }, millis)
   })
 
+/** In a time that passes as soon as nobody can run: what is left is the work. */
+const inVirtualTime = (pool: Pool, use: Effect.Effect<unknown, unknown>, millis: number) =>
+  Effect.gen(function* () {
+    const all = yield* Effect.forkChild(use)
+    for (let passed = 0; passed <= millis && all.pollUnsafe() === undefined; passed++) yield* TestClock.adjust(1)
+    yield* WorkerPool.drain(pool)
+  })
+
 /** Milliseconds for all of it. */
 const wall = (id: string, workers: number, durations: ReadonlyArray<number>): Figure => {
   const operations = durations.length
@@ -234,6 +248,12 @@ const wall = (id: string, workers: number, durations: ReadonlyArray<number>): Fi
   const all = subjects(operations, {
     heddle: () =>
       inPool(WorkerPool.make({ workers, capacity: Infinity, handle: later }), submitAllThenDrain(durations)),
+    "heddle-virtual": () => {
+      const virtually = Effect.flatMap(WorkerPool.make({ workers, capacity: Infinity, handle: later }), (pool) =>
+        inVirtualTime(pool, submitAllThenDrain(durations)(pool), operations)
+      )
+      return Effect.runPromise(Effect.scoped(Effect.provide(virtually, TestClock.layer())))
+    },
     "effect-forEach": () =>
       Effect.runPromise(Effect.forEach(durations, later, { concurrency: workers, discard: true })),
     "fastq-promise": () => {
@@ -319,6 +339,57 @@ const divide = (id: string, isLocal: boolean): Figure => {
   }
 }
 
+/** What a job keeps on the heap while it waits, when its submitter has let go of it. */
+const memory = (): Figure => {
+  const waiting = tasks(100_000)
+  const used = async () => {
+    // a turn of the event loop lets go of what the last one held
+    await new Promise((resolve) => setImmediate(resolve))
+    globalThis.gc?.()
+    return process.memoryUsage().heapUsed
+  }
+  const bytesPerJob = (fill: () => Promise<object>): Subject<never> =>
+    Effect.promise(async () => {
+      const before = await used()
+      const queue = await fill()
+      const after = await used()
+      // reads it, so that it lives until here
+      return Object.keys(queue).length < 0 ? 0 : (after - before) / waiting.length
+    })
+  const never = () => new Promise<void>(() => undefined)
+  const paused = Effect.gen(function* () {
+    const pool = yield* WorkerPool.make({ workers: 1, capacity: Infinity, handle: () => counted })
+    yield* WorkerPool.pause(pool)
+    yield* WorkerPool.submitAll(pool, waiting, { discard: true })
+    return pool
+  })
+  return {
+    id: "pool/bytes-per-job",
+    unit: "bytes/job",
+    subjects: {
+      heddle: bytesPerJob(() =>
+        Effect.runPromise(Effect.flatMap(Scope.make(), (scope) => Scope.provide(paused, scope)))
+      ),
+      "fastq-promise": bytesPerJob(async () => {
+        const queue = fastq.promise<unknown, number, void>(never, 1)
+        for (const task of waiting) void queue.push(task)
+        return queue
+      }),
+      "p-limit": bytesPerJob(async () => {
+        const limit = pLimit(1)
+        for (const _ of waiting) void limit(never)
+        await Promise.resolve()
+        return limit
+      }),
+      "p-queue": bytesPerJob(async () => {
+        const queue = new PQueue({ concurrency: 1 })
+        for (const _ of waiting) void queue.add(never)
+        return queue
+      })
+    }
+  }
+}
+
 export const pool: Bench = {
   name: "pool",
   description: "a task handed in and worked off: trivial ones, sleeping ones, skewed ones, by key and by stealing",
@@ -339,6 +410,7 @@ export const pool: Bench = {
     ),
     keyed(),
     divide("local", true),
-    divide("plain", false)
+    divide("plain", false),
+    memory()
   ])
 }

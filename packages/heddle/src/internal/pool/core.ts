@@ -124,11 +124,10 @@ export class Core {
       if (overflow === "dropOldest" && this.capacity > 0) displaced = this.backlog.oldest()
       if (displaced === undefined) return this.turnAway(1)
     }
-    const { fullExit } = this
     this.stand(entry)
+    if (displaced !== undefined) this.drop(displaced, this.fullExit)
     this.books.submitted++
     this.queued++
-    if (displaced !== undefined) this.drop(displaced, fullExit)
     return undefined
   }
 
