@@ -123,6 +123,22 @@ describe("a task that waits for tasks of its own pool", () => {
     })
   )
 
+  it.effect("a daemon that has outlived the run which forked it may drain the pool", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      let daemon: Fiber.Fiber<void> | undefined
+      const pool = yield* recursive({}, (self, n) =>
+        Effect.map(Effect.forkDetach(Effect.andThen(Deferred.await(gate), WorkerPool.drain(self))), (fiber) => {
+          daemon = fiber
+          return n
+        })
+      )
+      yield* run(pool, 1)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(daemon!)
+    })
+  )
+
   it.effect("what runs in a task's place ends before the next one begins there", () =>
     Effect.gen(function* () {
       const { leaf, seen } = leaves()

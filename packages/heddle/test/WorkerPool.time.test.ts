@@ -1,5 +1,6 @@
 /** Timeouts, retries, deadlines, and what is seen of time. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -127,7 +128,7 @@ describe("retry", () => {
   it.effect("a defect, an interruption and a failure beside a defect are not tried again", () =>
     Effect.gen(function* () {
       let attempts = 0
-      const both = Effect.all([Effect.fail("a"), Effect.die("b")], { concurrency: 2 })
+      const both = Effect.failCause(Cause.combine(Cause.fail("a"), Cause.die("b")))
       const pool = yield* make({
         workers: 1,
         retry: Schedule.recurs(5),
@@ -137,11 +138,8 @@ describe("retry", () => {
             effect
           )
       })
-      for (const effect of [Effect.die("x"), Effect.interrupt, Effect.ensuring(Effect.fail("a"), Effect.die("b"))]) {
-        yield* Effect.exit(run(pool, effect))
-      }
+      for (const effect of [Effect.die("x"), Effect.interrupt, both]) yield* Effect.exit(run(pool, effect))
       assert.strictEqual(attempts, 3)
-      yield* Effect.exit(run(pool, both))
     })
   )
 

@@ -148,6 +148,21 @@ describe("state", () => {
     })
   )
 
+  it.effect("of a worker that has left is waited for by close, also if it takes longest", () =>
+    Effect.gen(function* () {
+      const millis = [5_000, 1_000]
+      const init = Effect.acquireRelease(Effect.void, () => Effect.sleep(millis.shift()!))
+      const pool = yield* make({ workers: 2, init, handle: () => Effect.yieldNow })
+      yield* awaitAll(yield* submitAll(pool, [0, 1]))
+      yield* resize(pool, 1)
+      const closed = yield* Effect.forkChild(close(pool))
+      yield* TestClock.adjust("4999 millis")
+      assert.isUndefined(closed.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(closed)
+    })
+  )
+
   it.effect("of an idle worker is closed as the pool shrinks, and made anew when it grows", () =>
     Effect.gen(function* () {
       const { init, log } = numbered()

@@ -265,7 +265,6 @@ export class Batches extends Handle {
     const exits = exit._tag === "Success" ? this.checked(exit.value, places) : places.map(() => exit)
     for (const [index, { callers }] of places.entries()) {
       for (const caller of callers) caller(exits[index]!)
-      callers.clear()
     }
   }
 

@@ -90,7 +90,6 @@ class Timings {
 
   ends(frame: Frame): void {
     this.runTime.record(this.now - frame.since)
-    frame.since = -1
   }
 
   stats(): { readonly queueTime: Latency; readonly runTime: Latency } {
