@@ -154,11 +154,11 @@ describe("a run leaves nothing behind that could disturb another", () => {
     let queue: Queue.Queue<number> | undefined
     const shared = Effect.gen(function* () {
       queue ??= yield* Queue.unbounded<number>()
-      if ((yield* Explorer.choose(2)) === 0) yield* Effect.never
+      if ((yield* Explorer.choose(2)) === 0) return yield* Effect.never
       const fiber = yield* Effect.forkChild(Queue.take(queue))
       yield* Effect.yieldNow
       yield* Queue.offer(queue, 1)
-      yield* Fiber.join(fiber)
+      return yield* Fiber.join(fiber)
     })
     const { outcomes } = await run(Explorer.outcomes(shared, { render: () => "ended", runs: 20 }))
     assert.deepStrictEqual(
