@@ -1,7 +1,7 @@
 /**
  * Branches of a `Select`: a source, what is done with its values, and how that becomes an attempt of a run.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -112,9 +112,7 @@ const take = ({ giveBack, take }: Source, handlers: Handlers, orElse: () => AnyE
   const undo = (cause: Cause.Cause<never>): Effect.Effect<never, Instead> => {
     if (held !== undefined) giveBack?.(held.value)
     const thrown = cause.reasons.find(isInstead) as Cause.Die | undefined
-    if (thrown === undefined) return Effect.failCause(cause)
-    if (!Cause.hasInterrupts(cause)) return Effect.fail(thrown.defect as Instead)
-    return Effect.failCause(Cause.fromReasons(cause.reasons.filter((reason) => reason !== thrown)))
+    return thrown === undefined ? Effect.failCause(cause) : Effect.fail(thrown.defect as Instead)
   }
   const safely = Effect.uninterruptibleMask((restore) => Effect.catchCause(restore(step), undo))
   const onFailure = (cause: Cause.Cause<Instead>): AnyEffect => {
