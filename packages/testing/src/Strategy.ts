@@ -56,7 +56,7 @@ const none = () => undefined
  * fibers that stop often there may be more schedules with no preemption than any budget has, and `order: "deviations"`,
  * which counts both alike, comes to preemptions sooner.
  *
- * `Report.exhausted` says whether all of them were run. Keeps 28 bytes for each run that others continue, of at most
+ * `Report.exhausted` says whether all of them were run. Keeps 32 bytes for each run that others continue, of at most
  * four million runs. The seed decides nothing but what the program's `Random` begins with.
  *
  * @example

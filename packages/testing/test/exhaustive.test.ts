@@ -71,9 +71,9 @@ const searched = (program: Program, options: Parameters<typeof exhaustiveSearch>
   const runs: Array<Run> = []
   while (search.next() !== undefined) {
     const made = follow(program, ({ count, kind }) =>
-      search.choose(count, { kind, candidates: count, keyOf: () => 0, yieldsOf: () => 0 })
+      search.choose(count, { kind, candidates: count, keyOf: () => 0, yieldsOf: () => 0, digest: 0 })
     )
-    search.done({ points: 0, steps: 0, schedule: made.schedule, redundant: false, drawsRandom: false })
+    search.done({ points: 0, steps: 0, schedule: made.schedule, redundant: false, drawsRandom: false, digest: 0 })
     runs.push(made)
   }
   return { runs, exhausted: search.exhausted?.(), complete: search.complete?.() }

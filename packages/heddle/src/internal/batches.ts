@@ -47,6 +47,8 @@ export interface Config {
 }
 
 type Caller = (exit: AnyExit) => void
+/** What a caller does whose wait has ended so. */
+type Leave = (exit: AnyExit) => AnyEffect | undefined
 
 /** An item, and who wants its result. */
 class Place {
@@ -152,12 +154,12 @@ export class Batches extends Handle {
       const ring = readyRing(fiber.cache.scheduler)
       const inside = fiber.getRef(CurrentBatch)
       const isUrgent = inside?.owner === this && inside.batch.state === "running"
-      let leave: (() => AnyEffect | undefined) | undefined
+      let leave: Leave | undefined
       const enter = Effect.callback<any, any>((resume) => {
         leave = this.join(batchKey, place, (exit) => ring.push(resume, exit), isUrgent)
       })
       // around the wait, so that whatever was joined is left
-      return Effect.onExitPrimitive(enter, () => leave?.())
+      return Effect.onExitPrimitive(enter, (exit) => leave?.(exit))
     })
   }
 
@@ -171,7 +173,7 @@ export class Batches extends Handle {
   }
 
   /** Gives how to leave again. */
-  private join(key: unknown, place: Place, caller: Caller, isUrgent: boolean): () => AnyEffect | undefined {
+  private join(key: unknown, place: Place, caller: Caller, isUrgent: boolean): Leave {
     const batch = this.batchFor(key, place)
     const joined = batch.equals?.get(place.identity) ?? place
     if (joined === place) batch.add(place)
@@ -180,7 +182,7 @@ export class Batches extends Handle {
     this.waiting++
     batch.isUrgent ||= isUrgent
     if (batch.state === "due" || this.isFull(batch)) this.becomesDue(batch)
-    return () => (joined.callers.delete(caller) ? this.left(batch, joined) : undefined)
+    return (exit) => (joined.callers.delete(caller) ? this.left(batch, joined, exit) : undefined)
   }
 
   /** The one that is being filled, if there is room in it. */
@@ -288,9 +290,9 @@ export class Batches extends Handle {
   }
 
   /** Whom nobody else waits for is left out of a batch that has not begun; the last of one that has stops it. */
-  private left(batch: Batch, place: Place): AnyEffect | undefined {
+  private left(batch: Batch, place: Place, exit: AnyExit): AnyEffect | undefined {
     batch.callers--
-    if (batch.fiber !== undefined) return batch.callers === 0 ? stop([batch.fiber]) : undefined
+    if (batch.fiber !== undefined) return batch.callers === 0 ? stop([batch.fiber], exit) : undefined
     this.waiting--
     if (place.callers.size === 0) batch.remove(place)
     if (batch.places.size === 0 && batch.state !== "running") {

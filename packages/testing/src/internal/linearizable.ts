@@ -25,7 +25,8 @@ import { parseReplay, type Replay } from "./replayString.ts"
 import { Runner, type RunResult } from "./runner.ts"
 import type { Search } from "./search.ts"
 import { replaySearch } from "./strategies/replay.ts"
-import { reasonOf, type Verdict } from "./verdict.ts"
+import type { Verdict } from "./verdict.ts"
+import { reasonOf } from "./waiting.ts"
 
 /**
  * The real thing, its model, and the operations that both have.

@@ -17,9 +17,8 @@ export const tokens = <E>(
   handler: () => AnyEffect
 ): Attempt => ({
   // `handler` is called in the step that takes
-  attempt: (orElse) => ({
-    effect: Effect.flatMap(asLimiter(self).takeIfAvailable(n, options), (taken) => (taken ? handler() : orElse()))
-  }),
+  attempt: (orElse) =>
+    Effect.flatMap(asLimiter(self).takeIfAvailable(n, options), (taken) => (taken ? handler() : orElse())),
   wait: (held) => {
     let begun = false
     const body = Effect.suspend(() => {
