@@ -236,6 +236,19 @@ describe("a task that waits for tasks of its own pool", () => {
     })
   )
 
+  it.effect("a close interrupts what runs in a task's place, also what was submitted", () =>
+    Effect.gen(function* () {
+      const pool = yield* recursive({}, (self, n) =>
+        n === 0 ? Effect.never : Effect.flatMap(submit(self, 0), (job) => job.await)
+      )
+      yield* submit(pool, 1)
+      yield* Effect.replicateEffect(Effect.yieldNow, 10, { discard: true })
+      assert.deepInclude(yield* stats(pool), { active: 1, running: 2 })
+      yield* close(pool)
+      assert.deepInclude(yield* stats(pool), { active: 0, running: 0, interrupted: 2 })
+    })
+  )
+
   it.effect("a closed pool refuses its own tasks too", () =>
     Effect.gen(function* () {
       const pool = yield* recursive({}, (self, n) =>
