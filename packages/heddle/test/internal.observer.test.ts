@@ -193,7 +193,7 @@ describe("what the seam shows", { concurrent: false }, () => {
       Effect.gen(function* () {
         const events = yield* inspector
         const limit = AdaptiveLimit.aimd({ initial: 1 })
-        const limiter = yield* AdaptiveLimiter.make({ limit, maxWaiting: 1, name: "api" })
+        const limiter = yield* AdaptiveLimiter.make({ limit, maxWaiting: 1, name: "adaptive" })
         const call = Effect.withSpan(AdaptiveLimiter.withPermit(limiter, Effect.sleep("1 second")), "call")
         yield* start(call)
         yield* start(call)
@@ -204,7 +204,7 @@ describe("what the seam shows", { concurrent: false }, () => {
           events.map(({ type }) => type),
           ["acquire", "wait"]
         )
-        const [subject] = named("api")
+        const [subject] = named("adaptive")
         assert.strictEqual(subject!.kind, "AdaptiveLimiter")
         assert.deepStrictEqual(subject!.counts(), {
           limit: 1,
