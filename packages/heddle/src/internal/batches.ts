@@ -20,7 +20,7 @@ import * as Tracer from "effect/Tracer"
 
 import { stop } from "./children.ts"
 import { CurrentDeadline } from "./deadline.ts"
-import { checkCount, checkDuration, checkPositive, describe } from "./defect.ts"
+import { checkCount, checkDuration, checkFunction, checkOptions, checkPositive, describe } from "./defect.ts"
 import { Handle } from "./handle.ts"
 import { observe, type Subject } from "./observer.ts"
 import { type ReadyRing, readyRing } from "./readyRing.ts"
@@ -125,9 +125,13 @@ export class Batches extends Handle {
   private items = 0
 
   constructor(config: Config, maker: AnyFiber) {
+    const label = checkOptions("Batcher.make", config)
     super("Batcher", config.name)
-    const { bytes, concurrency = Infinity, maxBytes = Infinity, maxSize, maxWait } = config
-    const label = this.label("make")
+    const { bytes, concurrency = Infinity, dedupe, key, maxBytes = Infinity, maxSize, maxWait, run } = config
+    checkFunction(label, "run", run)
+    if (key !== undefined) checkFunction(label, "key", key)
+    if (bytes !== undefined) checkFunction(label, "bytes", bytes)
+    if (dedupe !== undefined && typeof dedupe !== "boolean") checkFunction(label, "dedupe", dedupe)
     checkPositive(label, "maxSize", maxSize, "or Infinity")
     checkPositive(label, "maxBytes", maxBytes, "or Infinity")
     checkPositive(label, "concurrency", concurrency, "or Infinity")

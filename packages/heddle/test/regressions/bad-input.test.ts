@@ -7,12 +7,14 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 
+import * as Batcher from "../../src/Batcher.ts"
 import * as Deadline from "../../src/Deadline.ts"
 import * as ErrorGroup from "../../src/ErrorGroup.ts"
 import * as Hedge from "../../src/Hedge.ts"
 import * as RetryBudget from "../../src/RetryBudget.ts"
 import * as Select from "../../src/Select.ts"
 import * as SingleFlight from "../../src/SingleFlight.ts"
+import * as WorkerPool from "../../src/WorkerPool.ts"
 
 /** What the types would not let through. */
 const untyped = (value: unknown) => value as never
@@ -52,6 +54,7 @@ interface Row {
 
 const { all, forEach, make } = ErrorGroup
 const budget = RetryBudget.makeUnsafe()
+const pool = (options: never) => Effect.scoped(WorkerPool.make(options))
 const policyRule = "one of ErrorGroup, or have the functions onExit and result"
 const notPolicies = [null, "failFast", {}, { onExit: () => "stop" }, { _tag: "collectAl" }, 1]
 
@@ -246,7 +249,46 @@ const rows: ReadonlyArray<Row> = [
     says: ["RetryBudget.retry", "until must be a function"],
     values: [null, true],
     run: (value) => RetryBudget.retry(budget, { until: value }, Effect.fail("x"))
-  }
+  },
+  // WorkerPool
+  { says: ["WorkerPool.make", "the options"], values: notObjects, run: (value) => pool(value) },
+  ...(
+    [
+      ["workers", [...notPositive, undefined]],
+      ["capacity", notCounts],
+      ["maxWaiting", notCounts],
+      ["overflow", [null, "drop", 1]],
+      ["distribute", [null, "keyed", 1, {}, { keyed: "id" }]],
+      ["handle", notFunctions],
+      ["init", notEffects],
+      ["renewOn", [null, true, "defects"]],
+      ["timeout", notDurations],
+      ["retry", [null, 3, { times: 3 }]],
+      ["name must be a string", notNames, "name"]
+    ] as const
+  ).map(([what, values, option = what]): Row => {
+    const run = (value: unknown) => pool(untyped({ workers: 1, handle: () => Effect.void, [option]: value }))
+    return { says: ["WorkerPool.make", what], values, run }
+  }),
+  // Batcher
+  { says: ["Batcher.make", "the options"], values: notObjects, run: (value) => Batcher.make(value) },
+  ...(
+    [
+      ["maxSize", [...notPositive, undefined]],
+      ["maxBytes", notPositive],
+      ["concurrency", notPositive],
+      ["maxWait", [...notDurations, undefined]],
+      ["key", [null, "id", 1]],
+      ["bytes", [null, "size", 1]],
+      ["dedupe", [null, "id", 1]],
+      ["run", notFunctions],
+      ["name must be a string", notNames, "name"]
+    ] as const
+  ).map(([what, values, option = what]): Row => {
+    const run = (value: unknown) =>
+      Batcher.make(untyped({ maxSize: 1, maxWait: 0, run: () => Effect.succeed([]), [option]: value }))
+    return { says: ["Batcher.make", what], values, run }
+  })
 ]
 
 const shown = (value: unknown): string => {

@@ -5,11 +5,20 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
-import type * as Schedule from "effect/Schedule"
+import * as Schedule from "effect/Schedule"
 import * as Tracer from "effect/Tracer"
 
 import { CurrentDeadline } from "../deadline.ts"
-import { checkCount, checkDuration, checkPositive, labelOf } from "../defect.ts"
+import {
+  checkCount,
+  checkDuration,
+  checkEffect,
+  checkFunction,
+  checkOneOf,
+  checkPositive,
+  checkThat,
+  labelOf
+} from "../defect.ts"
 import { attemptOf } from "./attempt.ts"
 import { type Backlog, Shared } from "./backlog.ts"
 import { type Config, Core } from "./core.ts"
@@ -46,10 +55,22 @@ export interface Parts {
   readonly states: WorkerStates | undefined
 }
 
-export const partsOf = (options: Options, maker: AnyFiber): Parts => {
+/** Options that the types would not let through. `label` says who speaks. */
+const checkShapes = (label: string, { distribute, handle, init, overflow, renewOn, retry }: Options): void => {
+  checkFunction(label, "handle", handle)
+  if (init !== undefined) checkEffect(label, "init", init)
+  if (renewOn !== undefined) checkFunction(label, "renewOn", renewOn)
+  if (overflow !== undefined) checkOneOf(label, "overflow", overflow, ["suspend", "fail", "dropNewest", "dropOldest"])
+  checkThat(retry === undefined || Schedule.isSchedule(retry), label, "retry", retry, "a Schedule")
+  if (distribute === undefined || distribute === "shared" || distribute === "stealing") return
+  const isKeyed = typeof distribute === "object" && distribute !== null && typeof distribute.keyed === "function"
+  checkThat(isKeyed, label, "distribute", distribute, '"shared", "stealing" or have a function keyed')
+}
+
+export const partsOf = (label: string, options: Options, maker: AnyFiber): Parts => {
+  checkShapes(label, options)
   const { capacity = defaultCapacity, distribute = "shared", init, maxWaiting = Infinity, name, workers } = options
   const { overflow = "suspend" } = options
-  const label = labelOf("WorkerPool.make", name)
   const hasHomes = init !== undefined && typeof distribute === "object"
   const isBounded = hasHomes || distribute === "stealing"
   const timeout = options.timeout === undefined ? undefined : checkDuration(label, "timeout", options.timeout)

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
-import { checkPositive, checkPriority } from "../defect.ts"
+import { checkPositive, checkPriority, checkOptions } from "../defect.ts"
 import { Handle } from "../handle.ts"
 import type { Core } from "./core.ts"
 import { allEnclosing, CallerContexts, enclosing } from "./enclosing.ts"
@@ -44,8 +44,9 @@ export class Pool extends Handle implements FiberPool<any, any, any, any> {
   private readonly idleRuns: Array<Run> = []
 
   constructor(options: Options, maker: AnyFiber) {
+    const label = checkOptions("WorkerPool.make", options)
     super("WorkerPool", options.name)
-    const { core, services, states } = partsOf(options, maker)
+    const { core, services, states } = partsOf(label, options, maker)
     this.core = core
     this.states = states
     this.contexts = new CallerContexts(services)
