@@ -89,7 +89,7 @@ export class Keyed implements Backlog {
 
   claim(entry: Entry, idle: Array<Worker>): boolean {
     const key = this.key(entry.task)
-    if (this.lanes.get(key) !== undefined || idle.length === 0) return false
+    if (idle.length === 0 || this.lanes.get(key) !== undefined) return false
     if (this.hasHomes && !this.call(idle, this.homeOf(key))) return false
     const lane = this.open(key)
     lane.holder = entry
