@@ -60,7 +60,6 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   [
     "internal/permits",
     "internal/account",
-    "internal/results",
     "internal/limiter/durations",
     "internal/limiter/errors",
     "internal/limiter/ticks",
@@ -103,7 +102,39 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["internal/pool/run"],
   ["internal/pool/pool"],
   ["WeightedSemaphore", "RateLimiter", "ErrorGroup", "SingleFlight", "Hedge", "RetryBudget", "Deadline"],
-  ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher", "internal/stage"],
+  ["KeyedSemaphore", "Bulkhead", "AdaptiveLimiter", "Select", "WorkerPool", "Batcher"],
+  [
+    "internal/pipeline/engine",
+    "internal/pipeline/failures",
+    "internal/pipeline/forks",
+    "internal/pipeline/lanes",
+    "internal/pipeline/meter",
+    "internal/pipeline/model",
+    "internal/pipeline/positions",
+    "internal/pipeline/results",
+    "internal/pipeline/run",
+    "internal/pipeline/tracked"
+  ],
+  [
+    "internal/pipeline/attempt",
+    "internal/pipeline/batching",
+    "internal/pipeline/description",
+    "internal/pipeline/ledger",
+    "internal/pipeline/merging",
+    "internal/pipeline/progress",
+    "internal/pipeline/reduction",
+    "internal/pipeline/splitting",
+    "internal/pipeline/stageConfig",
+    "internal/pipeline/worker"
+  ],
+  ["internal/pipeline/stage", "internal/pipeline/joining"],
+  [
+    "internal/pipeline/stageLink",
+    "internal/pipeline/running",
+    "internal/pipeline/figures",
+    "internal/pipeline/delivery",
+    "internal/pipeline/shapes"
+  ],
   ["Pipeline", "Inspector", "WorkerPoolLaws"]
 ]
 
@@ -113,12 +144,9 @@ export const onlyFor: ReadonlyMap<string, string> = new Map([
   ["internal/account", "internal/keyedPermits"],
   ["internal/judges", "AdaptiveLimit"],
   ["internal/latestLatencies", "AdaptiveLimiter"],
-  ["internal/stage", "Pipeline"],
-  ["internal/results", "internal/stage"],
   ["internal/region", "Deadline"],
   ["internal/flight", "SingleFlight"],
   ["internal/hedging", "Hedge"],
-  ["internal/latencyWindow", "internal/hedging"],
   ["internal/grpcTimeout", "Deadline"],
   ["internal/forEach", "internal/groupForms"],
   ["internal/groupForms", "ErrorGroup"],

@@ -1,44 +1,49 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 
-import { bodies, conveyors } from "../src/pipeline.ts"
+import { bodies, type Body, ordered, unordered } from "../src/pipeline.ts"
 
 const elements = Array.from({ length: 200 }, (_, index) => index)
-const cases = Object.entries(conveyors).flatMap(([subject, conveyor]) =>
-  Object.entries(bodies).map(([name, body]) => ({ subject, conveyor, name, body }))
+const cases = Object.entries({ ordered, unordered }).flatMap(([order, conveyors]) =>
+  Object.entries(conveyors).flatMap(([subject, conveyor]) =>
+    Object.entries(bodies).map(([name, body]) => ({ order, subject, conveyor, name, body }))
+  )
 )
 
-describe("pipeline", () => {
-  it.effect.each(cases)(
-    "$subject sends every element through the $name body, at most ten at a time",
-    ({ conveyor, body }) =>
-      Effect.gen(function* () {
-        let active = 0
-        let mostActive = 0
-        const observed = (element: number) =>
-          Effect.suspend(() => {
-            mostActive = Math.max(mostActive, ++active)
-            return Effect.map(body(element), (result) => {
-              active--
-              return result
-            })
-          })
-        assert.strictEqual(yield* conveyor(elements, observed), 20_100)
-        assert.strictEqual(active, 0)
-        assert.isAtMost(mostActive, 10)
-      })
-  )
+/** Counts the elements that are in a body, in either world. */
+const observed = (body: Body) => {
+  const seen = { active: 0, peak: 0, bodies: 0 }
+  const enter = () => {
+    seen.bodies++
+    seen.peak = Math.max(seen.peak, ++seen.active)
+  }
+  const leave = (result: number) => {
+    seen.active--
+    return result
+  }
+  const watched: Body = {
+    effect: (element) =>
+      Effect.suspend(() => {
+        enter()
+        return Effect.map(body.effect(element), leave)
+      }),
+    promise: (element) => {
+      enter()
+      const result = body.promise(element)
+      return typeof result === "number" ? leave(result) : result.then(leave)
+    }
+  }
+  return { seen, watched }
+}
 
-  it.effect.each(Object.entries(conveyors))("%s works on ten elements at once", ([, conveyor]) =>
-    Effect.gen(function* () {
-      let active = 0
-      const whole = Array.from({ length: 10 }, (_, index) => index)
-      const all = yield* Latch.make()
-      // Ends only if all ten are inside together.
-      const body = (element: number) =>
-        Effect.suspend(() => (++active === 10 ? all.open : all.await)).pipe(Effect.as(element))
-      assert.strictEqual(yield* conveyor(whole, body), 45)
-    })
+describe("pipeline", () => {
+  it.each(cases)(
+    "$subject ($order) sends every element through three $name bodies, at most ten at a time in each",
+    async ({ body, conveyor }) => {
+      const { seen, watched } = observed(body)
+      assert.strictEqual(await conveyor(elements, watched, 10), (200 * 199) / 2 + 600)
+      assert.deepStrictEqual([seen.active, seen.bodies], [0, 600])
+      assert.isAtMost(seen.peak, 30)
+    }
   )
 })

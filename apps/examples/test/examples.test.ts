@@ -17,7 +17,9 @@ import * as fetchAllUserData from "../src/fetch-all-user-data.ts"
 import * as hedgedReads from "../src/hedged-reads.ts"
 import * as hugeList from "../src/huge-list.ts"
 import * as memoryBudget from "../src/memory-budget.ts"
+import * as orderPipeline from "../src/order-pipeline.ts"
 import * as ordersByCustomer from "../src/orders-by-customer.ts"
+import * as processData from "../src/process-data.ts"
 import * as processItems from "../src/process-items.ts"
 import * as processWithTimeout from "../src/process-with-timeout.ts"
 import * as processWithWorkStealing from "../src/process-with-work-stealing.ts"
@@ -32,6 +34,8 @@ const programs = new Map<string, Effect.Effect<ReadonlyArray<string>, unknown>>(
   ["tenants.ts", tenants.program],
   ["database-connections.ts", databaseConnections.program],
   ["fan-out-fan-in.ts", fanOutFanIn.program],
+  ["process-data.ts", processData.program],
+  ["order-pipeline.ts", orderPipeline.program],
   ["process-with-timeout.ts", processWithTimeout.program],
   ["single-flight.ts", singleFlight.program],
   ["hedged-reads.ts", hedgedReads.program],

@@ -1,8 +1,12 @@
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Stream from "effect/Stream"
 import { describe, expectTypeOf, test } from "vitest"
 
+import type * as Bulkhead from "../src/Bulkhead.ts"
 import * as Pipeline from "../src/Pipeline.ts"
+import type * as RateLimiter from "../src/RateLimiter.ts"
 
 interface ParseError {
   readonly _tag: "ParseError"
@@ -116,7 +120,123 @@ describe("stage", () => {
   })
 })
 
+interface Lookup {
+  readonly _: unique symbol
+}
+declare const limiter: RateLimiter.RateLimiter<"full">
+declare const bulkhead: Bulkhead.Bulkhead
+declare const pool: Pipeline.Pool<number, Date, "pool", Lookup>
+
+describe("guards of a stage", () => {
+  test("what limiter and bulkhead fail with is an error of the element", () => {
+    const piped = source.pipe(Pipeline.stage("call", never, { limiter, bulkhead, key: (text) => text.length }))
+    expectTypeOf(piped).toEqualTypeOf<
+      Pipeline.Pipeline<
+        number,
+        "source" | Pipeline.StageError<"call", RateLimiter.RateLimited | "full" | Bulkhead.BulkheadError, string>,
+        "Source"
+      >
+    >()
+  })
+
+  test("a timeout adds StageTimeout, unless failures are left out", () => {
+    expectTypeOf(source.pipe(Pipeline.stage("call", never, { timeout: "1 second" }))).toEqualTypeOf<
+      Pipeline.Pipeline<number, "source" | Pipeline.StageTimeout<"call", string>, "Source">
+    >()
+    expectTypeOf(
+      source.pipe(Pipeline.stage("call", parse, { timeout: 10, onError: "skip", key: (text) => text }))
+    ).toEqualTypeOf<Pipeline.Pipeline<number, "source", "Source" | Database>>()
+  })
+
+  test("a pool takes what the function gives, and its results and services are the stage's", () => {
+    expectTypeOf(source.pipe(Pipeline.stage("work", never, { pool }))).toEqualTypeOf<
+      Pipeline.Pipeline<Date, "source" | Pipeline.StageError<"work", "pool", string>, "Source" | Lookup>
+    >()
+    // @ts-expect-error the pool takes numbers
+    source.pipe(Pipeline.stage("work", (text: string) => Effect.succeed(text), { pool }))
+  })
+
+  test("a dead-letter sink is given all that its elements may fail with", () => {
+    const piped = source.pipe(
+      Pipeline.stage("call", parse, {
+        limiter,
+        timeout: "1 second",
+        key: (text) => {
+          expectTypeOf(text).toEqualTypeOf<string>()
+          return text
+        },
+        onError: {
+          deadLetter: (failure) => {
+            expectTypeOf(failure).toEqualTypeOf<
+              | Pipeline.StageError<"call", ParseError | RateLimiter.RateLimited | "full", string>
+              | Pipeline.StageTimeout<"call", string>
+            >()
+            return store(failure)
+          }
+        }
+      })
+    )
+    expectTypeOf(piped).toEqualTypeOf<
+      Pipeline.Pipeline<number, "source" | "disk full", "Source" | Database | DeadLetters>
+    >()
+  })
+})
+
+describe("shapes", () => {
+  test("batches and back", () => {
+    const batches = source.pipe(Pipeline.batch({ maxWeight: 10, weight: (text) => text.length }))
+    expectTypeOf(batches).toEqualTypeOf<Pipeline.Pipeline<readonly [string, ...Array<string>], "source", "Source">>()
+    expectTypeOf(Pipeline.unbatch(batches)).toEqualTypeOf<typeof source>()
+  })
+
+  test("branches: the union of what they give, fail with and need", () => {
+    const piped = source.pipe(
+      Pipeline.partition((text) => (text === "" ? "empty" : "full"), {
+        empty: (branch) => branch.pipe(Pipeline.stage("empty", () => Effect.succeed(null))),
+        full: (branch) => branch.pipe(Pipeline.stage("parse", parse))
+      })
+    )
+    expectTypeOf(piped).toEqualTypeOf<
+      Pipeline.Pipeline<number | null, "source" | Pipeline.StageError<"parse", ParseError, string>, "Source" | Database>
+    >()
+    const both = source.pipe(
+      Pipeline.broadcast([(branch) => branch, (branch) => branch.pipe(Pipeline.stage("parse", parse))])
+    )
+    expectTypeOf(both).toEqualTypeOf<
+      Pipeline.Pipeline<
+        string | number,
+        "source" | Pipeline.StageError<"parse", ParseError, string>,
+        "Source" | Database
+      >
+    >()
+    // @ts-expect-error a branch is missing
+    source.pipe(Pipeline.partition((text) => (text === "" ? "empty" : "full"), { empty: (branch) => branch }))
+  })
+})
+
+describe("delivery", () => {
+  test("acknowledging adds its errors and services", () => {
+    expectTypeOf(source.pipe(Pipeline.acknowledge({ acknowledge: (texts) => store(texts[0].length) }))).toEqualTypeOf<
+      Pipeline.Pipeline<string, "source" | "disk full", "Source" | DeadLetters>
+    >()
+    expectTypeOf(source.pipe(Pipeline.checkpoint({ key: "k" }))).toEqualTypeOf<
+      Pipeline.Pipeline<
+        string,
+        "source" | KeyValueStore.KeyValueStoreError | Pipeline.CheckpointError,
+        "Source" | KeyValueStore.KeyValueStore
+      >
+    >()
+  })
+})
+
 describe("running", () => {
+  test("reductions and drains", () => {
+    expectTypeOf(source.pipe(Pipeline.runReduce((a, b) => Effect.as(parse(a), b)))).toEqualTypeOf<
+      Effect.Effect<Option.Option<string>, "source" | ParseError, "Source" | Database>
+    >()
+    expectTypeOf(Pipeline.drain(source, { grace: 10 })).toEqualTypeOf<Effect.Effect<boolean>>()
+  })
+
   test("keeps A, E and R", () => {
     expectTypeOf(Pipeline.runCollect(source)).toEqualTypeOf<Effect.Effect<Array<string>, "source", "Source">>()
     expectTypeOf(Pipeline.toStream(source)).toEqualTypeOf<Stream.Stream<string, "source", "Source">>()

@@ -12,6 +12,8 @@ export interface Results<A> {
   skip(sequence: number): void
   /** Whether `take` has something to take or to pass over. */
   isReady(): boolean
+  /** Whether all others have to wait for this one. */
+  isAwaited(sequence: number): boolean
   /** All that may leave now. */
   take(): NonEmptyReadonlyArray<A> | undefined
   /** Forgets all that is stored and says how many results that were. */
@@ -30,6 +32,9 @@ export class InArrivalOrder<A> implements Results<A> {
   skip(): void {}
   isReady(): boolean {
     return this.stored.length > 0
+  }
+  isAwaited(): boolean {
+    return false
   }
   take(): NonEmptyReadonlyArray<A> | undefined {
     const { stored } = this
@@ -65,6 +70,9 @@ export class InInputOrder<A> implements Results<A> {
   }
   isReady(): boolean {
     return this.slots[this.first & (this.slots.length - 1)] !== empty
+  }
+  isAwaited(sequence: number): boolean {
+    return sequence === this.first
   }
   take(): NonEmptyReadonlyArray<A> | undefined {
     const { slots } = this
