@@ -1,0 +1,298 @@
+/** Calls: what goes to a thread, what comes back, and in which order. */
+import type * as nodePath from "node:path"
+import { pathToFileURL } from "node:url"
+
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as WorkerPool from "heddle/WorkerPool"
+
+import * as ThreadPool from "../src/ThreadPool.ts"
+import * as ThreadTask from "../src/ThreadTask.ts"
+import * as light from "./support/light.ts"
+import { shared } from "./support/pools.ts"
+import { half, mirror, Odd, Point, slept, unschemed } from "./support/tasks.ts"
+
+const { die, double, identity, movedIsEmpty, moveBack, promised, spin, uncloneable } = light
+
+const pool = shared(2)
+
+const messageOf = (exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error).message : assert.fail("it succeeded")
+
+const range = (length: number) => Array.from({ length }, (_, index) => index)
+
+describe("values", { concurrent: false }, () => {
+  it.live.each<readonly [string, unknown]>([
+    ["numbers", -0.5],
+    ["nothing", undefined],
+    ["text", "warp\u0000 und Schuß 🧵"],
+    ["a large text", "weft".repeat(10_000)],
+    [
+      "maps, sets, dates and big integers",
+      { map: new Map([["a", new Set([1n])]]), date: new Date(0), list: [null, [true]] }
+    ],
+    ["bytes", new Uint8Array([1, 2, 255])],
+    ["many bytes", new Uint8Array(100_000).fill(7)]
+  ])("%s go there and back", ([, value]) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* ThreadPool.run(yield* pool, identity(value)), value)
+    })
+  )
+
+  it.live("shared memory is shared, wherever it stands in a value", () =>
+    Effect.gen(function* () {
+      const words = new Int32Array(new SharedArrayBuffer(8))
+      const back = (yield* ThreadPool.run(yield* pool, identity([{ words }]))) as [{ words: Int32Array }]
+      words[0] = 42
+      assert.strictEqual(back[0].words[0], 42)
+    })
+  )
+
+  it.live("what is moved is empty where it was, on both sides, and is not copied (W12)", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      const bytes = new Uint8Array(1 << 20).fill(3)
+      const back = yield* ThreadPool.run(threads, moveBack(ThreadTask.move(bytes)))
+      assert.strictEqual(bytes.byteLength, 0)
+      assert.strictEqual(back.byteLength, 1 << 20)
+      assert.strictEqual(back[1_000], 4)
+      assert.isTrue(yield* ThreadPool.run(threads, movedIsEmpty(undefined)))
+    })
+  )
+
+  it.live("moved inputs run beside others, and each arrives", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      const sums = yield* Effect.forEach(
+        range(40),
+        (n): Effect.Effect<Uint8Array | number, unknown> =>
+          n % 2 === 0
+            ? ThreadPool.run(threads, moveBack(ThreadTask.move(new Uint8Array([n]))))
+            : ThreadPool.run(threads, double(n)),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        sums.map((sum) => (typeof sum === "number" ? sum : sum[0])),
+        range(40).map((n) => (n % 2 === 0 ? n + 1 : 2 * n))
+      )
+    })
+  )
+
+  it.live("schemas encode on one side and decode on the other", () =>
+    Effect.gen(function* () {
+      const point = yield* ThreadPool.run(yield* pool, mirror(new Point({ x: 1, y: 2 })))
+      assert.instanceOf(point, Point)
+      assert.deepStrictEqual(point, new Point({ x: 2, y: 1 }))
+    })
+  )
+
+  it.live("a failure arrives as what it was, a defect with its name and message", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      const error = yield* Effect.flip(ThreadPool.run(threads, half(3)))
+      assert.instanceOf(error, Odd)
+      assert.strictEqual(error.n, 3)
+      const exit = yield* Effect.exit(ThreadPool.run(threads, die("no such thread")))
+      assert.isTrue(Exit.hasDies(exit))
+      assert.strictEqual(messageOf(exit), "no such thread")
+      const defect = Exit.isFailure(exit) ? (Cause.squash(exit.cause) as Error) : undefined
+      assert.strictEqual(defect?.name, "TypeError")
+      assert.include(defect?.stack, "light.ts")
+    })
+  )
+
+  it.live("a failure that is an instance of a class needs a schema", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(ThreadPool.run(yield* pool, unschemed(1)))
+      assert.include(messageOf(exit), "failed with a Odd: a task whose errors are classes needs an `error` schema")
+    })
+  )
+
+  it.live("effects and promises are waited for", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      assert.strictEqual(yield* ThreadPool.run(threads, promised(4)), 5)
+      assert.strictEqual(yield* ThreadPool.run(threads, slept(4)), 4)
+    })
+  )
+})
+
+describe("what cannot be sent or found", { concurrent: false }, () => {
+  it.live("an input that cannot be cloned fails that task alone", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      const exits = yield* Effect.forEach(
+        [identity(1), identity(() => 1), identity(2)],
+        (call) => Effect.exit(ThreadPool.run(threads, call)),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        exits.map((exit) => (Exit.isSuccess(exit) ? exit.value : "failed")),
+        [1, "failed", 2]
+      )
+      assert.include(messageOf(exits[1]!), `the input of "identity" of ${light.here} cannot be sent to a thread`)
+    })
+  )
+
+  it.live("an output that cannot be cloned fails that task alone", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(ThreadPool.run(yield* pool, uncloneable(1)))
+      assert.include(messageOf(exit), "its result cannot be sent from a thread")
+    })
+  )
+
+  it.live("an input that its schema does not know is a defect of the caller", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(ThreadPool.run(yield* pool, mirror({ x: "1" } as never)))
+      assert.isTrue(Exit.hasDies(exit))
+    })
+  )
+
+  it("a module that does not exist is told at once, with its path", () => {
+    const missing = new URL("support/missing.ts", import.meta.url)
+    assert.throws(
+      () => ThreadTask.define(missing, "x", { run: (n: number) => n }),
+      /ThreadTask.define: there is no module \/.*\/support\/missing.ts/
+    )
+    assert.throws(() => ThreadTask.module("./light.ts"), /there is no module ".\/light.ts"; it is given by its URL/)
+  })
+
+  it.live("a task that its module does not export fails at once, with the path and what there is", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      const other = ThreadTask.define(light.here, "undefinedTask", { run: (n: number) => n })
+      const message = messageOf(yield* Effect.exit(ThreadPool.run(threads, other(1))))
+      assert.include(message, `there is no task "undefinedTask" of ${light.here}, which exports `)
+      assert.include(message, "double")
+      const constant = ThreadTask.module<Record<"here", (n: number) => number>>(light.here)("here")
+      assert.include(messageOf(yield* Effect.exit(ThreadPool.run(threads, constant(1)))), "there is no task")
+      // and again, after the module is loaded
+      assert.include(messageOf(yield* Effect.exit(ThreadPool.run(threads, other(1)))), "there is no task")
+    })
+  )
+
+  it.live("a task under another name than its own is told", () =>
+    Effect.gen(function* () {
+      const alias = ThreadTask.module<typeof light>(light.here)("alias")
+      const message = messageOf(yield* Effect.exit(ThreadPool.run(yield* pool, alias(1))))
+      assert.include(message, `the task "double" of ${light.here} is exported as "alias"`)
+    })
+  )
+
+  it.live("a module that cannot be loaded fails the task with why", () =>
+    Effect.gen(function* () {
+      const broken = ThreadTask.module<{ f: (n: number) => number }>(new URL("support/broken.ts", import.meta.url))("f")
+      const message = messageOf(yield* Effect.exit(ThreadPool.run(yield* pool, broken(1))))
+      assert.include(
+        message,
+        `the task "f" of ${pathToFileURL(`${import.meta.dirname}/support/broken.ts`).href} cannot be loaded: broken`
+      )
+    })
+  )
+})
+
+describe("the threads", { concurrent: false }, () => {
+  it.live("functions of any module are tasks", () =>
+    Effect.gen(function* () {
+      const path = ThreadTask.module<typeof nodePath>("node:path")
+      assert.strictEqual(yield* ThreadPool.run(yield* pool, path("basename")("/a/b.ts")), "b.ts")
+      const own = ThreadTask.module<typeof light>(light.here)
+      assert.strictEqual(yield* ThreadPool.run(yield* pool, own("double")(2)), 4)
+    })
+  )
+
+  it.live("ten thousand tasks at once all end, each with its own result", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      const all = yield* Effect.forEach(range(10_000), (n) => ThreadPool.run(threads, double(n)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(
+        all,
+        range(10_000).map((n) => 2 * n)
+      )
+    })
+  )
+
+  it.live("short tasks do not wait for a long one that was sent before them, or between them", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      let long = "running"
+      const run = (millis: number) => ThreadPool.run(threads, spin(millis))
+      const order = yield* Effect.all(
+        [
+          Effect.tap(run(1_500), () => Effect.sync(() => (long = "done"))),
+          Effect.andThen(
+            Effect.forEach(
+              [...range(30), 0].map(() => 0),
+              run,
+              { concurrency: "unbounded", discard: true }
+            ),
+            Effect.sync(() => long)
+          )
+        ],
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(order[1], "running")
+      assert.isAbove((yield* ThreadPool.stats(threads)).steals, 0)
+    })
+  )
+
+  it.live("a skewed batch is spread, also when the long one comes last in a full window (W21)", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      const start = performance.now()
+      const long = yield* ThreadPool.submit(threads, spin(400))
+      const short = yield* Effect.forEach(range(16), () => ThreadPool.submit(threads, spin(10)))
+      yield* Effect.forEach(short, (job) => job.await)
+      const shortTook = performance.now() - start
+      yield* long.await
+      // one after the other behind the long one they would have taken longer than it
+      assert.isBelow(shortTook, performance.now() - start)
+    })
+  )
+
+  it.live("statistics count what was done, and where", () =>
+    Effect.gen(function* () {
+      const own = yield* ThreadPool.make({ threads: 2, name: "own" })
+      yield* Effect.forEach(range(100), (n) => ThreadPool.run(own, half(n)).pipe(Effect.ignore), { concurrency: 10 })
+      const { threads, ...stats } = yield* ThreadPool.stats(own)
+      assert.deepInclude(stats, { name: "own", workers: 2, submitted: 100, succeeded: 50, failed: 50, interrupted: 0 })
+      assert.deepInclude(stats, { active: 0, idle: 2, running: 0, queued: 0, waiting: 0, dropped: 0, replaced: 0 })
+      assert.strictEqual(
+        threads.reduce((sum, { tasks }) => sum + tasks, 0),
+        100
+      )
+      assert.strictEqual(stats.runTime?.count, 100)
+      assert.strictEqual(stats.queueTime?.count, 100)
+      for (const { active, utilisation } of threads) {
+        assert.isFalse(active)
+        assert.isTrue(utilisation >= 0 && utilisation <= 1)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("options out of their range die", () =>
+    Effect.gen(function* () {
+      for (const options of [
+        { threads: 0 },
+        { threads: 1.5 },
+        { capacity: -1 },
+        { recycle: { tasks: 0 } },
+        { grace: NaN }
+      ]) {
+        assert.match(messageOf(yield* Effect.exit(Effect.scoped(ThreadPool.make(options)))), /ThreadPool.make: /)
+      }
+    })
+  )
+
+  it.live("a pool is a WorkerPool of calls", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      const jobs = yield* WorkerPool.submitAll(threads, [double(1), identity("x")])
+      assert.deepStrictEqual(yield* Effect.forEach(jobs, (job) => job.await), [2, "x"])
+    })
+  )
+})

@@ -1,0 +1,4 @@
+/** A module that cannot be loaded. */
+export const f = (n: number) => n
+
+throw new Error("broken")
