@@ -15,8 +15,9 @@ import { pipeline } from "./pipeline.ts"
 import { pool } from "./pool.ts"
 import { ratelimit } from "./ratelimit.ts"
 import { semaphore } from "./semaphore.ts"
+import { threads } from "./threads.ts"
 
-const benches: ReadonlyArray<Bench> = [semaphore, adaptive, pipeline, pool, group, census, explorer, ratelimit]
+const benches: ReadonlyArray<Bench> = [semaphore, adaptive, pipeline, pool, group, census, explorer, ratelimit, threads]
 
 const names = Argument.String("name").pipe(
   Argument.variadic(),

@@ -1,0 +1,5 @@
+import workerpool from "workerpool"
+
+import { identity, spin, touch } from "./work.ts"
+
+workerpool.worker({ identity, spin, touch })
