@@ -104,7 +104,8 @@ const use = (packed: Packed, all: ReadonlyArray<Packed>, scratch: string): void 
   writeFileSync(join(consumer, "main.ts"), program(packed))
   run("npm", ["install", "--no-audit", "--no-fund", ...specifiers(packed, all)], consumer)
   checkManifest(consumer, packed)
-  const compiler = { module: "nodenext", target: "es2023", strict: true, skipLibCheck: false, noEmit: true }
+  const types = packed.manifest.devDependencies?.["@types/node"] === undefined ? [] : ["node"]
+  const compiler = { module: "nodenext", target: "es2023", strict: true, skipLibCheck: false, noEmit: true, types }
   writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify({ compilerOptions: compiler, files: ["main.ts"] }))
   run(bin("tsc"), ["--project", "."], consumer)
   run(process.execPath, ["main.ts"], consumer)
