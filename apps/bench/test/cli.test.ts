@@ -30,7 +30,7 @@ describe("the command line", () => {
         const { exitCode, stdout } = yield* bench()
         assert.strictEqual(exitCode, 0)
         assert.match(stdout, /^semaphore: /m)
-        assert.match(stdout, /^  pipeline\/promise$/m)
+        assert.match(stdout, /^  pipeline\/c10-ordered$/m)
         assert.match(stdout, /^  census\/large-file-peak$/m)
       })
     )
