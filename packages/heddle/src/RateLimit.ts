@@ -266,7 +266,7 @@ export const step = <L extends RateLimit>(
   return (state, now, n) => {
     if (!(n > 0)) return [zero(n), state]
     // NaN would be let through, and for ever after
-    if (!(Math.abs(now) < Infinity)) checkThat(false, "RateLimit.step", "now", now, "a finite number of nanoseconds")
+    if (!(Math.abs(now) < Infinity)) checkTime("step", "now", now)
     const next = algorithm.take(state, now, n)
     return next === undefined
       ? [{ _tag: "NotBefore", at: algorithm.notBefore(state, now, n, 0) }, state]
@@ -309,14 +309,21 @@ export const available = <L extends RateLimit>(limit: L): ((state: State<L>, now
  * The state as if `n` that were taken at the time `at` had not been. For what was taken in vain: a request that was
  * interrupted before it left.
  *
+ * At once it is all of it. Later it is as much as cannot break the promise of the limit: of a bucket, what time cannot have
+ * paid back since; of a window that is over or an entry that has expired, nothing.
+ *
  * @since 0.1.0
  * @category steps
  */
-export const giveBack = <L extends RateLimit>(limit: L): ((state: State<L>, at: number, n: number) => State<L>) => {
+export const giveBack = <L extends RateLimit>(
+  limit: L
+): ((state: State<L>, at: number, n: number, now: number) => State<L>) => {
   const algorithm = algorithmOf(limit)
-  return (state, at, n) => {
+  return (state, at, n, now) => {
     checkTokens("giveBack", n)
-    return algorithm.giveBack(state, at, n)
+    checkTime("giveBack", "at", at)
+    checkTime("giveBack", "now", now)
+    return algorithm.giveBack(state, at, n, now)
   }
 }
 
@@ -387,6 +394,9 @@ const zero = (n: number): Decision => {
 
 const checkTokens = (operation: string, n: number): void =>
   checkThat(n >= 0, `RateLimit.${operation}`, "n", n, "a number from zero up")
+
+const checkTime = (operation: string, what: string, time: number): void =>
+  checkThat(Number.isFinite(time), `RateLimit.${operation}`, what, time, "a finite number of nanoseconds")
 
 const quantity = (constructor: string, what: string, value: number): number => {
   if (typeof value === "number" && value >= 0 && value < Infinity) return value + 0

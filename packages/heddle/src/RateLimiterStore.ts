@@ -75,7 +75,9 @@ export class RateLimiterStore extends Context.Service<
      * what `RateLimit.retune` keeps.
      */
     readonly take: (consumption: Consumption) => Effect.Effect<Answer, RateLimiterStoreError>
-    /** As if they had not been taken. */
+    /**
+     * As if they had not been taken, as far as `RateLimit.giveBack` goes; nothing where the key has another limit by now.
+     */
     readonly giveBack: (
       consumption: Consumption & { readonly at: number }
     ) => Effect.Effect<void, RateLimiterStoreError>

@@ -216,12 +216,37 @@ describe.each(limits)("%s", (_, limit) => {
       const { state } = run(limit, initial, first)
       const [decision, taken] = step(state, now, 1)
       if (decision._tag !== "Taken" || limit._tag === "LeakyBucket") return
-      const back = RateLimit.giveBack<RateLimit.RateLimit>(limit)(taken, now, 1)
+      const back = RateLimit.giveBack<RateLimit.RateLimit>(limit)(taken, now, 1, now)
       assert.closeTo(available(back, now), available(state, now), 1e-9)
       const next = asks(limit, following)
       assert.deepStrictEqual(run(limit, back, next, now).given, run(limit, state, next, now).given)
     },
     runs
+  )
+
+  it.prop(
+    "what is given back at any later time lets nobody have more than is promised",
+    [Program, Schema.Int],
+    ([program, delay]) => {
+      const giveBack = RateLimit.giveBack<RateLimit.RateLimit>(limit)
+      const kept: Array<Grant> = []
+      const vain: Array<Grant & { readonly due: number }> = []
+      let state = initial
+      for (const [index, { n, now }] of asks(limit, program).entries()) {
+        while (vain[0] !== undefined && vain[0].due <= index) {
+          const { at, n } = vain.shift()!
+          state = giveBack(state, at, n, now)
+        }
+        const [decision, next] = step(state, now, n)
+        state = next
+        if (decision._tag !== "Taken") continue
+        // every other one is in vain, as is known after some more
+        if (index % 2 === 0) vain.push({ at: now, n, due: index + 1 + (Math.abs(delay) % 3) })
+        else kept.push({ at: now, n })
+        assert.isTrue(promised(limit, kept), JSON.stringify(kept))
+      }
+    },
+    { arbitrary: { runs: 60, size: 40 } }
   )
 
   it.prop(

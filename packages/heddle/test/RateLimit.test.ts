@@ -59,7 +59,7 @@ describe("exactness", () => {
         const [taken, empty] = drain(limit, RateLimit.initial(limit), now)
         assert.strictEqual(taken, 3)
         let state = empty
-        for (let round = 0; round < 3; round++) state = RateLimit.giveBack(limit)(state, now, 1)
+        for (let round = 0; round < 3; round++) state = RateLimit.giveBack(limit)(state, now, 1, now)
         assert.strictEqual(RateLimit.available(limit)(state, now), 3)
         assert.strictEqual(drain(limit, state, now)[0], 3)
       }
@@ -173,6 +173,43 @@ describe("retune", () => {
   })
 })
 
+describe("what is given back late", () => {
+  it("is of a bucket what time has not paid back since", () => {
+    for (const limit of [
+      RateLimit.tokenBucket({ limit: 1, interval: second, burst: 5 }),
+      RateLimit.gcra({ limit: 1, interval: second, burst: 5 }),
+      RateLimit.leakyBucket({ limit: 1, interval: second, slack: 4 })
+    ] as ReadonlyArray<RateLimit.RateLimit>) {
+      const left = (later: number) => {
+        const step = RateLimit.step(limit)
+        // all that a leaky bucket can give: it is used, and has been idle
+        const used = step(RateLimit.initial(limit), 0, 1)[1]
+        const [, vain] = step(used, 10e9, 5)
+        const [decision, taken] = step(vain, (10 + later) * 1e9, later)
+        assert.deepStrictEqual(decision, { _tag: "Taken" })
+        const now = (10 + later) * 1e9
+        return RateLimit.available(limit)(RateLimit.giveBack(limit)(taken, 10e9, 5, now), now)
+      }
+      assert.strictEqual(left(2), 3, limit._tag)
+      assert.strictEqual(left(5), 0, limit._tag)
+    }
+  })
+
+  it("is none of the window that has begun, also where both meet", () => {
+    const limit = RateLimit.slidingWindow({ limit: 2, interval: 10n })
+    const step = RateLimit.step(limit)
+    const giveBack = RateLimit.giveBack(limit)
+    const [, opened] = step(step(RateLimit.initial(limit), 0, 1)[1], 10, 1)
+    // what was taken at the end of a window is of that window
+    const [, second] = step(opened, 20, 1)
+    assert.deepStrictEqual(second, { start: 10, used: 1, before: 2 })
+    assert.deepStrictEqual(giveBack(second, 10, 1, 20), { start: 10, used: 1, before: 1 })
+    const [, third] = step(second, 30, 1)
+    assert.deepStrictEqual(third, { start: 20, used: 1, before: 1 })
+    assert.deepStrictEqual(giveBack(third, 10, 1, 30), third)
+  })
+})
+
 describe("a sliding log", () => {
   it("has no more entries than its limit, also of a million thousandths", () => {
     const limit = RateLimit.slidingLog({ limit: 10, interval: second })
@@ -242,7 +279,7 @@ describe("caller bugs", () => {
       }
     }
     for (const n of [-1, NaN]) {
-      assert.throws(() => RateLimit.giveBack(gcra)(0, 0, n), RangeError, "RateLimit.giveBack: n must be")
+      assert.throws(() => RateLimit.giveBack(gcra)(0, 0, n, 0), RangeError, "RateLimit.giveBack: n must be")
       assert.throws(() => RateLimit.notBefore(gcra)(0, 0, n), RangeError, "RateLimit.notBefore: n must be")
     }
   })

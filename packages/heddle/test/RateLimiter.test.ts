@@ -609,6 +609,33 @@ describe("changing the limit", () => {
     })
   )
 
+  it.effect("resets what is left also where the limit stays the same", () =>
+    Effect.gen(function* () {
+      const limiter = yield* drained(10, 10)
+      const { limit } = yield* stats(limiter)
+      yield* setLimit(limiter, limit)
+      assert.strictEqual((yield* stats(limiter)).available, 0)
+      yield* setLimit(limiter, limit, { carry: "reset" })
+      assert.strictEqual((yield* stats(limiter)).available, 10)
+    })
+  )
+
+  it.effect("what was granted by a limit that has changed since does not go back to the new one", () =>
+    Effect.gen(function* () {
+      const limiter = yield* drained(10, 10)
+      const waiting = yield* start(take(limiter, 10))
+      const hourly = RateLimit.tokenBucket({ limit: 1, interval: "1 hour", burst: 10 })
+      // granted, and not yet resumed
+      yield* setLimit(limiter, hourly, { carry: "reset" })
+      yield* setLimit(limiter, hourly, { carry: "reset" })
+      assert.isTrue(yield* takeIfAvailable(limiter, 10))
+      waiting.interruptUnsafe()
+      yield* settle
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(waiting)))
+      assert.strictEqual((yield* stats(limiter)).available, 0)
+    })
+  )
+
   it.effect("RES-06 the places of reservations move too", () =>
     Effect.gen(function* () {
       const limiter = yield* drained(5, 2)
@@ -1068,5 +1095,32 @@ describe("caller bugs die", () => {
     assert.include(message(take(limiter, 1, { priority: 0.5 })), 'take on "api": priority must be an integer')
     assert.include(message(penalize(limiter, NaN)), 'penalize on "api": retryAfter must be a duration')
     assert.include(message(take(limiter, 1, { maxWait: NaN })), 'take on "api": maxWait must be a duration')
+  })
+
+  it("durations that are none in a part, or have no part that is known", () => {
+    const limit = perSecond(1)
+    const none: ReadonlyArray<Duration.Input> = [
+      NaN,
+      [NaN, 0],
+      [Infinity, -Infinity],
+      { seconds: NaN },
+      { seconds: 1, millis: 5 } as Duration.Input,
+      {},
+      "soon" as Duration.Input
+    ]
+    for (const duration of none) {
+      for (const [name, effect] of Object.entries<Effect.Effect<unknown, unknown>>({
+        "make: maxWait": make({ limit, maxWait: duration }),
+        "keyed: maxWait": RateLimiter.keyed({ limit: () => limit, maxWait: duration }),
+        'take on "api": maxWait': take(limiter, 1, { maxWait: duration }),
+        'takeIfAvailable on "api": maxWait': takeIfAvailable(limiter, 1, { maxWait: duration } as object),
+        'reserve on "api": maxWait': reserve(limiter, 1, { maxWait: duration }),
+        'withLimit on "api": maxWait': withLimit(limiter, 1, { maxWait: duration })(Effect.void),
+        'penalize on "api": retryAfter': penalize(limiter, duration)
+      })) {
+        assert.include(message(effect), `RateLimiter.${name} must be a duration`)
+      }
+      assert.throws(() => RateLimit.gcra({ limit: 1, interval: duration }), "RateLimit.gcra: interval must be a duration")
+    }
   })
 })

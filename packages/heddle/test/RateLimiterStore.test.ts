@@ -113,6 +113,25 @@ const wrong: Readonly<Record<string, (store: Service) => Partial<Service>>> = {
   "gives back to its latest window": ({ giveBack, peek }) => ({
     giveBack: (consumption) => Effect.andThen(peek(consumption), giveBack({ ...consumption, at: 1e15 }))
   }),
+  "gives back what time has paid back": ({ giveBack, take }) => {
+    let latest = 0
+    return {
+      take: (consumption) =>
+        Effect.tap(take(consumption), (answer) =>
+          Effect.sync(() => {
+            if (answer._tag === "Taken") latest = answer.at
+          })
+        ),
+      giveBack: (consumption) => giveBack({ ...consumption, at: latest })
+    }
+  },
+  "gives back by whatever limit": ({ giveBack, take }) => {
+    const limits = new Map<string, RateLimit.RateLimit>()
+    return {
+      take: (consumption) => Effect.suspend(() => (limits.set(consumption.key, consumption.limit), take(consumption))),
+      giveBack: (consumption) => giveBack({ ...consumption, limit: limits.get(consumption.key)! })
+    }
+  },
   "knows of no penalties": () => ({ penalize: () => Effect.void }),
   "lets nothing through while a penalty holds, but zero": ({ take }) => ({
     take: (consumption) => (consumption.n === 0 ? Effect.succeed({ _tag: "Taken", at: 0 }) : take(consumption))
@@ -257,6 +276,22 @@ describe("a limiter before a store", () => {
       assert.isDefined(alone.pollUnsafe())
       assert.strictEqual(seen.giveBacks, 1)
       assert.strictEqual((yield* near.peek({ key: "k", limit: perSecond(10), n: 1 })).available, 1)
+    })
+  )
+
+  it.effect("what a slow store gives in vain does not come twice when it is given back", () =>
+    Effect.gen(function* () {
+      const { limiter, near, seen } = yield* withStore(1000, perSecond(10, 5))
+      const mine = { key: "k", limit: perSecond(10, 5), n: 5 }
+      const asking = yield* start(takeIfAvailable(limiter, 5))
+      yield* millis(500)
+      asking.interruptUnsafe()
+      // taken at 1000; what takes it back arrives at 2000, when the bucket has been full and is empty again
+      yield* millis(1400)
+      assert.strictEqual((yield* near.take(mine))._tag, "Taken")
+      yield* millis(100)
+      assert.strictEqual(seen.giveBacks, 1)
+      assert.strictEqual((yield* near.peek(mine)).available, 1)
     })
   )
 

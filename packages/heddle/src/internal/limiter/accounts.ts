@@ -26,13 +26,13 @@ export class Account {
     return n + ahead === 0 ? from : this.algorithm.notBefore(this.state, from, n, ahead)
   }
 
-  giveBack(at: number, n: number): void {
-    if (n > 0) this.state = this.algorithm.giveBack(this.state, at, n)
+  giveBack(at: number, n: number, now: number): void {
+    if (n > 0) this.state = this.algorithm.giveBack(this.state, at, n, now)
   }
 
   retune(limit: RateLimit, now: number, carry: Carry): void {
     const next: Interpreted<AnyState> = algorithmOf(limit)
-    if (next === this.algorithm) return
+    if (next === this.algorithm && carry !== "reset") return
     this.state = retuned(this.algorithm, next, this.state, now, carry)
     this.algorithm = next
   }

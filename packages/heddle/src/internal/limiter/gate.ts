@@ -53,6 +53,8 @@ export abstract class Gate {
   protected heldUntil = 0
   /** When the head of the line became that, or the limit changed: no turn is earlier. */
   protected turn = 0
+  /** How often the limit was exchanged: what an earlier one gave does not go back to this one. */
+  protected era = 0
 
   constructor(rules: Rules, ticks: Ticks) {
     this.rules = rules
@@ -251,7 +253,7 @@ export abstract class Gate {
       this.subject?.leaves(place)
     }
     place.state = "left"
-    const back = state === "granted" ? this.giveBack(place) : undefined
+    const back = state === "granted" && place.era === this.era ? this.giveBack(place) : undefined
     this.tellAll(place)
     this.look()
     return back
@@ -287,6 +289,7 @@ export abstract class Gate {
     this.turn = at
     place.state = "granted"
     place.grantedAt = at
+    place.era = this.era
     this.subject?.served(place)
     this.tellAll(place)
   }

@@ -85,6 +85,7 @@ export class MemoryGate extends Gate {
     this.look()
     const now = this.now()
     this.account.retune(limit, now - this.base, carry)
+    this.era++
     this.admit(this.capacity)
     this.turn = now
     this.look()
@@ -96,7 +97,8 @@ export class MemoryGate extends Gate {
   }
 
   protected giveBack({ grantedAt, n }: Place): undefined {
-    this.account.giveBack(grantedAt - this.base, n)
+    const now = this.now()
+    this.account.giveBack(grantedAt - this.base, n, now - this.base)
   }
 
   protected grantedNow({ grantedAt, state }: Place): boolean {

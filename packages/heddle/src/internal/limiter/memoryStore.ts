@@ -2,6 +2,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
+import { isSame } from "../limits/interpret.ts"
 import type { RateLimit } from "../limits/model.ts"
 import { Account, Accounts } from "./accounts.ts"
 import { durationOf, nanosOf } from "./durations.ts"
@@ -43,7 +44,9 @@ export class MemoryStore {
   }
 
   private giveBack({ at, key, limit, n }: Consumption & { readonly at: number }): void {
-    this.accountOf(key, limit, this.ticks.now()).giveBack(at, n)
+    const account = this.accounts.get(key)
+    // what was taken by another limit has been carried over, or forgotten, as it is
+    if (account !== undefined && isSame(account.algorithm.kept, limit)) account.giveBack(at, n, this.ticks.now())
   }
 
   private peek({ key, limit, n }: Consumption) {

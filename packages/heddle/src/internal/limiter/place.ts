@@ -26,6 +26,8 @@ export class Place extends PriorityWaiter<Place> implements Claim {
   deadline = Infinity
   position = -1
   grantedAt = 0
+  /** Of the limit by which it was granted. */
+  era = 0
   /** A fiber has gone on with what was granted. */
   claimed = false
   /** With what it failed. */

@@ -111,6 +111,7 @@ export class SharedGate extends Gate {
 
   setLimit(limit: RateLimit): void {
     this.limit = limit
+    this.era++
     this.admit(this.capacity)
     this.refused = undefined
     this.look()

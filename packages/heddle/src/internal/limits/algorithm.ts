@@ -19,8 +19,11 @@ export interface Algorithm<S> {
    * not fill a window.
    */
   notBefore(state: S, now: number, n: number, ahead: number): number
-  /** The state as if `n`, taken at the time `at`, had not been. */
-  giveBack(state: S, at: number, n: number): S
+  /**
+   * The state as if `n`, taken at the time `at`, had not been, as far as what has come since allows: never more is given
+   * than if it had not been. See ADR 0039.
+   */
+  giveBack(state: S, at: number, n: number, now: number): S
   /** What could be taken at once now: a request for so many, or fewer, would succeed. */
   available(state: S, now: number): number
   /** A state in which so much is available. */

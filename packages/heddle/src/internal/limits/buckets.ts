@@ -2,6 +2,13 @@
 import { type Algorithm, confirmed } from "./algorithm.ts"
 import { type Rate, rateOf } from "./rate.ts"
 
+/**
+ * What a refund is worth. Time has paid back what it could since, and may have found nothing else to pay back: that much is
+ * no more there to be given, least of all when the bucket was full meanwhile.
+ */
+const refund = ({ gain, weight }: Rate, n: number, elapsed: number): number =>
+  Math.max(0, n * weight - gain * Math.max(0, elapsed))
+
 /** What is owed, in units of the rate, and since when. */
 export interface TokenBucketState {
   readonly owed: number
@@ -9,7 +16,8 @@ export interface TokenBucketState {
 }
 
 export const tokenBucket = (limit: number, interval: number, burst: number): Algorithm<TokenBucketState> => {
-  const { gain, weight } = rateOf(limit, interval)
+  const rate = rateOf(limit, interval)
+  const { gain, weight } = rate
   const full = burst * weight
   const owedAt = ({ at, owed }: TokenBucketState, now: number): number =>
     now > at ? Math.max(0, owed - gain * (now - at)) : owed
@@ -29,7 +37,8 @@ export const tokenBucket = (limit: number, interval: number, burst: number): Alg
       const due = earliest + Math.ceil(missing / gain)
       return ahead > 0 ? due : confirmed(algorithm, state, n, due)
     },
-    giveBack: ({ at, owed }, _, n) => ({ owed: Math.max(0, owed - n * weight), at }),
+    // time after the latest take is paid back later
+    giveBack: ({ at, owed }, takenAt, n) => ({ owed: Math.max(0, owed - refund(rate, n, at - takenAt)), at }),
     available: (state, now) => Math.max(0, full - owedAt(state, now)) / weight,
     withAvailable: (now, available) => ({ owed: full - available * weight, at: now }),
     isFresh: (state, now) => owedAt(state, now) === 0,
@@ -56,7 +65,8 @@ export const leakyBucket = (limit: number, interval: number, slack: number): Alg
 }
 
 /** After an idle time of `lapse` units, where there is such a time, it begins anew. */
-const cells = ({ gain, weight }: Rate, burst: number, lapse: number): Algorithm<number> => {
+const cells = (rate: Rate, burst: number, lapse: number): Algorithm<number> => {
+  const { gain, weight } = rate
   const full = burst * weight
   /** When all would be paid back if a request for `cost` came now and cost nothing; `clock` is now, in units too. */
   const standing = (paidBack: number, clock: number, cost: number): number => {
@@ -85,7 +95,7 @@ const cells = ({ gain, weight }: Rate, burst: number, lapse: number): Algorithm<
       const due = now + Math.ceil(missing / gain)
       return ahead > 0 ? due : confirmed(algorithm, paidBack, n, due)
     },
-    giveBack: (paidBack, _, n) => paidBack - n * weight,
+    giveBack: (paidBack, at, n, now) => paidBack - refund(rate, n, now - at),
     available: (paidBack, now) => Math.max(0, full + now * gain - standing(paidBack, now * gain, weight)) / weight,
     withAvailable: (now, available) => now * gain + full - available * weight,
     isFresh: (paidBack, now) => now * gain - paidBack >= lapse,

@@ -18,7 +18,7 @@ export const all = <S>(algorithms: ReadonlyArray<Algorithm<S>>): Algorithm<Reado
     },
     notBefore: (states, now, n, ahead) =>
       Math.max(now, ...algorithms.map((each, index) => each.notBefore(states[index]!, now, n, ahead))),
-    giveBack: (states, at, n) => states.map((state, index) => algorithms[index]!.giveBack(state, at, n)),
+    giveBack: (states, at, n, now) => states.map((state, index) => algorithms[index]!.giveBack(state, at, n, now)),
     available: (states, now) => least((each, index) => each.available(states[index]!, now)),
     withAvailable: (now, available) =>
       algorithms.map((each) => each.withAvailable(now, Math.min(each.capacity, available))),

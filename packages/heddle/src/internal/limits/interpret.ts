@@ -60,7 +60,7 @@ export const retuned = (
   const from = previous.kept
   const to = next.kept
   if (carry === "reset") return next.initial
-  if (same(from, to)) return state
+  if (isSame(from, to)) return state
   if (from._tag === "All" && to._tag === "All" && from.limits.length === to.limits.length) {
     const states = state as State<typeof from>
     return states.map((state, index) =>
@@ -77,6 +77,6 @@ export const retuned = (
   return next.withAvailable(now, Math.min(next.capacity, left))
 }
 
-const same = (a: RateLimit, b: RateLimit): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)
+export const isSame = (a: RateLimit, b: RateLimit): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)
 
 const intervalOf = (limit: RateLimit): number => ("interval" in limit ? limit.interval : 0)

@@ -82,9 +82,10 @@ export const slidingWindow = (limit: number, interval: number): Algorithm<Slidin
       return ahead > 0 ? due : confirmed(algorithm, state, n, due)
     },
     giveBack: ({ before, start, used }, at, n) =>
-      at >= start
+      // a window's end is its own; its start is the end of the one before, if there is one
+      at > start || (at === start && before === 0)
         ? { start, used: Math.max(0, used - n), before }
-        : { start, used, before: at >= start - interval ? Math.max(0, before - n) : before },
+        : { start, used, before: at > start - interval ? Math.max(0, before - n) : before },
     available(state, now) {
       const { before, start, used } = turned(state, now)
       return Math.max(0, limit - used - (before * (start + interval - Math.max(start, now))) / interval)
