@@ -159,6 +159,17 @@ describe("retune", () => {
     assert.strictEqual(left(RateLimit.all(), both, 4), 10)
   })
 
+  it("of a limit of nothing, all is left", () => {
+    for (const make of [RateLimit.fixedWindow, RateLimit.slidingWindow, RateLimit.slidingLog, RateLimit.gcra]) {
+      const none: RateLimit.RateLimit = make(rated(0))
+      const some: RateLimit.RateLimit = make(rated(5))
+      for (const zero of [none, RateLimit.gcra({ ...rated(5), burst: 0 })]) {
+        const state = RateLimit.retune(zero, some, "proportional")(RateLimit.initial(zero), 0)
+        assert.strictEqual(RateLimit.available(some)(state, 0), 5, `${zero._tag} to ${some._tag}`)
+      }
+    }
+  })
+
   it("a window that is open stays open, whatever becomes of its limit", () => {
     const limit = RateLimit.fixedWindow(rated(2))
     const [, state] = drain(limit, RateLimit.initial(limit), 0)

@@ -1120,7 +1120,10 @@ describe("caller bugs die", () => {
       })) {
         assert.include(message(effect), `RateLimiter.${name} must be a duration`)
       }
-      assert.throws(() => RateLimit.gcra({ limit: 1, interval: duration }), "RateLimit.gcra: interval must be a duration")
+      assert.throws(
+        () => RateLimit.gcra({ limit: 1, interval: duration }),
+        "RateLimit.gcra: interval must be a duration"
+      )
     }
   })
 })

@@ -67,13 +67,14 @@ export const retuned = (
       retuned(algorithmOf(from.limits[index]!), algorithmOf(to.limits[index]!), state, now, carry)
     )
   }
-  const share = previous.available(state, now) / previous.capacity
+  // of an unlimited one, and of one where nothing fits, all is left
+  const share =
+    previous.capacity > 0 && previous.capacity < Infinity ? previous.available(state, now) / previous.capacity : 1
   const sameWindow = from._tag === to._tag && (from._tag !== "SlidingWindow" || intervalOf(from) === intervalOf(to))
   if (sameWindow && previous.scale !== undefined) {
     return carry === "keep" || share === 1 ? state : previous.scale(state, next.capacity / previous.capacity)
   }
-  // of an unlimited one, and of one where nothing fits, all is left
-  const left = carry === "keep" ? previous.available(state, now) : (share >= 0 ? share : 1) * next.capacity
+  const left = carry === "keep" ? previous.available(state, now) : share * next.capacity
   return next.withAvailable(now, Math.min(next.capacity, left))
 }
 
