@@ -288,6 +288,7 @@ export const notBefore = <L extends RateLimit>(
 ): ((state: State<L>, now: number, n: number, ahead?: number) => number) => {
   const algorithm = algorithmOf(limit)
   return (state, now, n, ahead = 0) => {
+    checkTime("notBefore", "now", now)
     if (n + ahead > 0) return algorithm.notBefore(state, now, n, ahead)
     checkTokens("notBefore", n + ahead)
     return now

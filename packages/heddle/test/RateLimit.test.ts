@@ -278,7 +278,15 @@ describe("caller bugs", () => {
   it("what is no limit, no way to carry over, and no time", () => {
     const gcra = RateLimit.gcra({ limit: 1, interval: second })
     const no = (value: unknown) => value as RateLimit.RateLimit
-    for (const value of [undefined, null, {}, "gcra", { _tag: "Gcra2" }]) {
+    const read: ReadonlyArray<object> = [
+      { _tag: "TokenBucket", limit: 1, interval: 1 },
+      { _tag: "Gcra", limit: "1", interval: 1, burst: 1 },
+      { _tag: "LeakyBucket", limit: 1, interval: 0, slack: 1 },
+      { _tag: "SlidingLog", limit: null, interval: 1 },
+      { _tag: "FixedWindow", limit: -1, interval: 1 },
+      { _tag: "All", limits: [{ _tag: "SlidingWindow", limit: 1 }] }
+    ]
+    for (const value of [undefined, null, {}, "gcra", { _tag: "Gcra2" }, ...read]) {
       assert.throws(() => RateLimit.capacity(no(value)), TypeError, "is no limit")
     }
     assert.throws(() => RateLimit.capacity(RateLimit.all(gcra, no({ limit: 1 }))), `RateLimit: {"limit":1} is no limit`)
@@ -292,6 +300,12 @@ describe("caller bugs", () => {
     for (const n of [-1, NaN]) {
       assert.throws(() => RateLimit.giveBack(gcra)(0, 0, n, 0), RangeError, "RateLimit.giveBack: n must be")
       assert.throws(() => RateLimit.notBefore(gcra)(0, 0, n), RangeError, "RateLimit.notBefore: n must be")
+    }
+    const none = undefined as unknown as number
+    for (const time of [NaN, Infinity, none]) {
+      assert.throws(() => RateLimit.notBefore(gcra)(0, time, 1), RangeError, "RateLimit.notBefore: now must be")
+      assert.throws(() => RateLimit.giveBack(gcra)(0, time, 1, 0), RangeError, "RateLimit.giveBack: at must be")
+      assert.throws(() => RateLimit.giveBack(gcra)(0, 0, 1, time), RangeError, "RateLimit.giveBack: now must be")
     }
   })
 

@@ -53,7 +53,7 @@ export abstract class Gate {
   protected heldUntil = 0
   /** When the head of the line became that, or the limit changed: no turn is earlier. */
   protected turn = 0
-  /** How often the limit was exchanged: what an earlier one gave does not go back to this one. */
+  /** Of the limit where it is kept here: what an earlier one gave does not go back to this one. A store sees to that itself. */
   protected era = 0
 
   constructor(rules: Rules, ticks: Ticks) {

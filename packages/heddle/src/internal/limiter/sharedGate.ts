@@ -111,7 +111,6 @@ export class SharedGate extends Gate {
 
   setLimit(limit: RateLimit): void {
     this.limit = limit
-    this.era++
     this.admit(this.capacity)
     this.refused = undefined
     this.look()

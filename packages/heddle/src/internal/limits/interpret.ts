@@ -28,12 +28,32 @@ const interpreters: {
   Unlimited: () => unlimited
 }
 
+const rated = ["limit", "interval"]
+
+const parts: { readonly [Tag in RateLimit["_tag"]]: ReadonlyArray<string> } = {
+  TokenBucket: [...rated, "burst"],
+  Gcra: [...rated, "burst"],
+  LeakyBucket: [...rated, "slack"],
+  FixedWindow: rated,
+  SlidingWindow: rated,
+  SlidingLog: rated,
+  All: [],
+  Unlimited: []
+}
+
+/** Limits are data, which may have been read from somewhere: without a number in its place nobody would ever be served. */
+const hasParts = (limit: RateLimit): boolean =>
+  parts[limit._tag].every((part) => {
+    const value: unknown = Reflect.get(limit, part)
+    return Number.isFinite(value) && Number(value) >= (part === "interval" ? 1 : 0)
+  })
+
 /** Worked out once per limit. */
 export const algorithmOf = <L extends RateLimit>(limit: L): Interpreted<State<L>> => {
   let algorithm = interpreted.get(limit)
   if (algorithm === undefined) {
     const interpret = interpreters[limit?._tag] as ((limit: L) => Algorithm<any>) | undefined
-    if (interpret === undefined) throw new TypeError(`RateLimit: ${describe(limit)} is no limit`)
+    if (interpret === undefined || !hasParts(limit)) throw new TypeError(`RateLimit: ${describe(limit)} is no limit`)
     algorithm = { ...interpret(limit), kept: limit }
     interpreted.set(limit, algorithm)
   }
