@@ -206,6 +206,12 @@ describe("what is given back late", () => {
     }
   })
 
+  it("is never more than was taken, also where the clock has gone back", () => {
+    const limit = RateLimit.gcra({ limit: 1, interval: second, burst: 5 })
+    const [, state] = drain(limit, RateLimit.initial(limit), 10e9)
+    assert.strictEqual(RateLimit.available(limit)(RateLimit.giveBack(limit)(state, 10e9, 1, 9e9), 10e9), 1)
+  })
+
   it("is none of the window that has begun, also where both meet", () => {
     const limit = RateLimit.slidingWindow({ limit: 2, interval: 10n })
     const step = RateLimit.step(limit)

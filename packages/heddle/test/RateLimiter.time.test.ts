@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
@@ -105,6 +106,25 @@ describe("timers", () => {
         assert.strictEqual(count.served, 1)
         yield* clock.passes(0.000001)
         assert.strictEqual(count.served, 2)
+      })
+    )
+  )
+
+  it.effect("a turn that came late and goes back is worth what time has not paid back since", () =>
+    onHandClock(
+      Effect.fnUntraced(function* (clock) {
+        for (const kind of [RateLimit.tokenBucket, RateLimit.gcra]) {
+          const limiter = yield* make({ limit: kind({ limit: 1, interval: "10 millis", burst: 1 }) })
+          assert.isTrue(yield* takeIfAvailable(limiter))
+          const waiting = yield* start(take(limiter))
+          clock.nanos += 20_000_000n
+          // he is granted his turn of 10 ms ago, and there is one more
+          assert.isTrue(yield* takeIfAvailable(limiter))
+          waiting.interruptUnsafe()
+          yield* settle
+          assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(waiting)))
+          assert.isFalse(yield* takeIfAvailable(limiter))
+        }
       })
     )
   )
