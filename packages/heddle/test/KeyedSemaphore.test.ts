@@ -230,11 +230,11 @@ describe("idle keys", () => {
   /** White box: how many keys the semaphore remembers, and what it keeps to use again. */
   const remembered = (sem: object): { readonly keys: number; readonly kept: number } => {
     const accounts: { readonly size: number } = Reflect.get(sem, "accounts")
-    const guards: ReadonlyArray<{ readonly request: object }> = Reflect.get(sem, "idleGuards")
-    for (const { request } of guards) {
+    const requests: ReadonlyArray<object> = Reflect.get(sem, "idleRequests")
+    for (const request of requests) {
       for (const field of ["key", "account"]) assert.isUndefined(Reflect.get(request, field))
     }
-    return { keys: accounts.size, kept: guards.length }
+    return { keys: accounts.size, kept: requests.length }
   }
 
   it.effect("a million keys, used once each, leave nothing behind", () =>

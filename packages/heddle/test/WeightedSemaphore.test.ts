@@ -817,7 +817,7 @@ describe("under Effect.runSync", () => {
 })
 
 describe("memory", () => {
-  it.effect("guards that are kept to be used again hold nothing of those who used them", () =>
+  it.effect("requests that are kept to be used again hold nothing of those who used them", () =>
     Effect.gen(function* () {
       const sem = yield* make({ permits: 1 })
       yield* take(sem, 1)
@@ -827,9 +827,9 @@ describe("memory", () => {
       yield* release(sem, 1)
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(served)
-      const guards: ReadonlyArray<{ readonly request: object }> = Reflect.get(sem, "idleGuards")
-      assert.lengthOf(guards, 2)
-      for (const { request } of guards) {
+      const requests: ReadonlyArray<object> = Reflect.get(sem, "idleRequests")
+      assert.lengthOf(requests, 2)
+      for (const request of requests) {
         assert.isUndefined(Reflect.get(request, "resume"))
         assert.strictEqual(Reflect.get(request, "effect"), Effect.void)
       }

@@ -16,7 +16,7 @@ import { checkCount, describe } from "./defect.ts"
 import type { AnyEffect } from "./effectLast.ts"
 import { StructuralMap } from "./structuralMap.ts"
 import { Turns } from "./turns.ts"
-import { type Guard, Turnstile } from "./turnstile.ts"
+import { Turnstile } from "./turnstile.ts"
 
 export type Budget<K> = number | ((key: K) => number)
 
@@ -62,10 +62,10 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
   withPermits(key: K, permits: number, effect: AnyEffect): AnyEffect {
     return Effect.suspend(() => {
       this.check("withPermits", key, permits)
-      const { guarded, request } = this.guard(effect)
+      const request = this.guard(effect)
       request.key = key
       request.permits = permits
-      return guarded
+      return request.guarded!
     })
   }
 
@@ -141,9 +141,9 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
     this.serve()
   }
 
-  override recycle(guard: Guard<KeyedAsk<K>>): void {
-    guard.request.key = guard.request.account = undefined
-    super.recycle(guard)
+  protected override recycle(request: KeyedAsk<K>): void {
+    request.key = request.account = undefined
+    super.recycle(request)
   }
 
   protected newRequest(loose: boolean): KeyedAsk<K> {

@@ -58,10 +58,10 @@ export abstract class Permits extends Turnstile<Ask> {
   withPermits(permits: number, effect: AnyEffect, options: Options): AnyEffect {
     return Effect.suspend(() => {
       const priority = this.check("withPermits", permits, options)
-      const { guarded, request } = this.guard(effect)
+      const request = this.guard(effect)
       request.permits = permits
       request.priority = priority
-      return guarded
+      return request.guarded!
     })
   }
 

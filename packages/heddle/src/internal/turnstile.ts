@@ -33,6 +33,8 @@ export class Request<R extends Request<R>> extends PriorityWaiter<R> implements 
   effect: AnyEffect = Effect.void
   resume: ((effect: AnyEffect) => void) | undefined = undefined
   ring: ReadyRing | undefined = undefined
+  /** Takes or waits, goes on, and gives back: see `Turnstile.guard`. */
+  guarded: AnyEffect | undefined = undefined
 
   constructor(loose: boolean) {
     super()
@@ -50,30 +52,7 @@ const parked = <R extends Request<R>>(
     return turnstile.enter(request, this, resume) ? onInterrupt : undefined
   })
 
-/**
- * A request with the effects that take, wait and give back. It is used again when the guarded effect has ended, so that a
- * guarded run builds none of them.
- *
- * The finalizer stands *around* the take, so no mask is needed: whenever an interruption comes, the state says what has
- * to go back. (A mask around the take costs two operations more and a restore of the body.)
- */
-export class Guard<R extends Request<R>> {
-  readonly request: R
-  readonly guarded: AnyEffect
-
-  constructor(turnstile: Turnstile<R>, request: R) {
-    this.request = request
-    const wait = parked(turnstile, request)
-    const enter = Effect.suspend(() => (turnstile.takeNow(request) ? request.effect : wait))
-    this.guarded = Effect.onExitPrimitive(enter, () => {
-      turnstile.end(request)
-      turnstile.recycle(this)
-      return undefined
-    })
-  }
-}
-
-const keptGuards = 1024
+const keptRequests = 1024
 
 /** Thrown by a take, caught by what is done instead: see `Turnstile.takeOrElse`. */
 const noRoom = { noRoom: true }
@@ -82,7 +61,7 @@ export abstract class Turnstile<R extends Request<R>> extends Handle {
   /** What whoever comes goes on with once nobody is served any more. */
   protected closed: AnyEffect | undefined = undefined
   private subject: Subject | undefined = undefined
-  private readonly idleGuards: Array<Guard<R>> = []
+  private readonly idleRequests: Array<R> = []
 
   /** Shows it to the seam, once it is whole. */
   observed(): this {
@@ -165,16 +144,34 @@ export abstract class Turnstile<R extends Request<R>> extends Handle {
     this.undo(request, state)
   }
 
-  /** The guarded run of an effect. The caller fills in what the request asks for. */
-  protected guard(effect: AnyEffect): Guard<R> {
-    const guard = this.idleGuards.pop() ?? new Guard(this, this.newRequest(false))
-    guard.request.effect = effect
-    return guard
+  /** A request whose `guarded` runs the effect. The caller fills in what it asks for. */
+  protected guard(effect: AnyEffect): R {
+    const request = this.idleRequests.pop() ?? this.newGuarded()
+    request.effect = effect
+    return request
   }
 
-  recycle(guard: Guard<R>): void {
-    guard.request.effect = Effect.void
-    if (this.idleGuards.length < keptGuards) this.idleGuards.push(guard)
+  /**
+   * A request that is used again when its effect has ended, so that a guarded run builds no effects but the wait. (That one
+   * is not kept: a fiber that is parked does without it, and a long line is made of what those who wait keep.)
+   *
+   * The finalizer stands *around* the take, so no mask is needed: whenever an interruption comes, the state says what has
+   * to go back. (A mask around the take costs two operations more and a restore of the body.)
+   */
+  private newGuarded(): R {
+    const request = this.newRequest(false)
+    const enter = Effect.suspend(() => (this.takeNow(request) ? request.effect : parked(this, request)))
+    request.guarded = Effect.onExitPrimitive(enter, () => {
+      this.end(request)
+      this.recycle(request)
+      return undefined
+    })
+    return request
+  }
+
+  protected recycle(request: R): void {
+    request.effect = Effect.void
+    if (this.idleRequests.length < keptRequests) this.idleRequests.push(request)
   }
 
   protected guardIfAvailable(ask: (loose: boolean) => R, effect: AnyEffect): AnyEffect {
