@@ -110,10 +110,10 @@ const handedOut = 100_000
 /** Each goes on until all is handed out. */
 const contestants = { workers: clients * 16, executions: 1 }
 
-/** What each client got, and for each request how many permits were handed out while it waited. */
+/** What each client got, and for each of its requests how many permits were handed out while it waited. */
 export interface Shares {
   readonly received: ReadonlyArray<number>
-  readonly waits: ReadonlyArray<number>
+  readonly waits: ReadonlyArray<ReadonlyArray<number>>
 }
 
 /** How many permits a client asks for, the `index`-th time: as if at random, and the same in every run. */
@@ -126,7 +126,7 @@ const wants = (client: number, index: number): number => {
 
 class Contest {
   readonly received: Array<number> = Array.from({ length: clients }, () => 0)
-  readonly waits: Array<number> = []
+  readonly waits: Array<Array<number>> = Array.from({ length: clients }, () => [])
   total = 0
 
   get isOver(): boolean {
@@ -135,7 +135,7 @@ class Contest {
 
   serve(client: number, permits: number, since: number): void {
     if (this.isOver) return
-    this.waits.push(this.total - since)
+    this.waits[client]!.push(this.total - since)
     this.received[client]! += permits
     this.total += permits
   }
@@ -199,7 +199,8 @@ const sum = (values: ReadonlyArray<number>) => values.reduce((total, value) => t
 export const jain = ({ received }: Shares): number =>
   sum(received) ** 2 / (received.length * sum(received.map((share) => share ** 2)))
 
-export const p99 = ({ waits }: Shares): number => waits.toSorted((a, b) => a - b)[Math.floor(waits.length * 0.99)]!
+export const p99 = (waits: ReadonlyArray<number>): number =>
+  waits.toSorted((a, b) => a - b)[Math.floor(waits.length * 0.99)]!
 
 const fairness = (id: string, unit: string, of: (shares: Shares) => number): Figure => ({
   id: `keyed/${id}`,
@@ -215,5 +216,5 @@ export const keyedFigures: ReadonlyArray<Figure> = [
   waiters(1000, 16),
   waiters(16_000, 1),
   fairness("jain", "index", jain),
-  fairness("p99-wait", "permits", p99)
+  fairness("p99-wait", "permits", ({ waits }) => p99(waits.flat()))
 ]

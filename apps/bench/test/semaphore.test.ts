@@ -50,6 +50,8 @@ describe.each([
   )
 })
 
+const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
+
 describe("semaphore", () => {
   it.effect("has the figures that the README quotes", () =>
     Effect.gen(function* () {
@@ -89,8 +91,21 @@ describe("semaphore", () => {
           shares.received.reduce((sum, share) => sum + share, 0),
           100_000
         )
-        assert.isAbove(p99(shares), 0)
+        assert.isAbove(p99(shares.waits.flat()), 0)
         if (name === "heddle") assert.isAtLeast(jain(shares), 0.999)
+      })
+  )
+
+  it.effect(
+    "a client waits as long as a fair share makes it: 16 times what it asks for, at an eighth of what is handed out",
+    () =>
+      Effect.gen(function* () {
+        const { waits } = yield* contests["heddle"]!
+        const fair = [1, 4.5, 4.5, 4.5, 4.5, 4.5, 4.5, 8].map((wanted) => 16 * wanted * 8)
+        waits.forEach((those, client) => assert.closeTo(mean(those), fair[client]!, 0.06 * fair[client]!))
+        // and the order of turns adds no more than three of the largest requests
+        assert.isAtMost(Math.max(...waits.at(0)!), fair.at(0)! + 3 * 8)
+        assert.isAtMost(Math.max(...waits.at(-1)!), fair.at(-1)! + 3 * 8)
       })
   )
 
