@@ -561,6 +561,36 @@ describe("caller bugs die with the key, the value and the rule", () => {
     assert.include(deathMessage(Effect.runSyncExit(resize(sem, { permitsPerKey: 0.1 }))), "permitsPerKey must be")
   })
 
+  it.effect("a budget that cannot be told, whenever it is asked for, leaves nothing behind", () =>
+    Effect.gen(function* () {
+      for (const answers of [0, 1, 2, 3]) {
+        let asked = 0
+        const sem = makeUnsafe<string>({
+          permitsPerKey: (key) => {
+            if (key === "unknown" && ++asked > answers) throw new Error("unknown tenant")
+            return 1
+          },
+          total: 1
+        })
+        const operations = [
+          withPermit(sem, "unknown", Effect.void),
+          Effect.andThen(take(sem, "unknown", 1), release(sem, "unknown", 1)),
+          Effect.scoped(takeScoped(sem, "unknown", 1))
+        ]
+        for (const operation of operations) {
+          asked = 0
+          yield* Effect.exit(operation)
+          yield* take(sem, "known", 1)
+          asked = 0
+          const waiting = yield* start(operation)
+          yield* release(sem, "known", 1)
+          yield* Fiber.await(waiting)
+          assert.deepStrictEqual(yield* stats(sem), { keys: 0, total: 1, taken: 0, available: 1, waiting: 0 })
+        }
+      }
+    })
+  )
+
   it("requests that are no count, or can never be met", () => {
     const sem = makeUnsafe<string>({ permitsPerKey: 3, total: 2, name: "tenants" })
     const operations: Record<string, (self: Tenants, key: string, permits: number) => Effect.Effect<unknown>> = {

@@ -10,6 +10,7 @@
  * ```
  */
 import * as Effect from "effect/Effect"
+import type { Scheduler } from "effect/Scheduler"
 
 import { Account, KeyedAsk } from "./account.ts"
 import { checkCount, describe } from "./defect.ts"
@@ -228,8 +229,14 @@ export class KeyedPermits<K> extends Turnstile<KeyedAsk<K>> {
     else account.holds++
   }
 
+  override enter(request: KeyedAsk<K>, scheduler: Scheduler, resume: (effect: AnyEffect) => void): boolean {
+    // before anything changes: a function of the caller's may throw
+    request.account = this.accountOf(request.key as K)
+    return super.enter(request, scheduler, resume)
+  }
+
   protected join(request: KeyedAsk<K>): void {
-    const account = (request.account = this.accountOf(request.key as K))
+    const account = request.account!
     account.line.join(request)
     this.waiting++
     this.changed(account)
