@@ -1,5 +1,5 @@
-import * as Effect from "effect/Effect"
 /** Four connections and more queries than they can bear: some wait, for so long at most, and the others are told at once. */
+import * as Effect from "effect/Effect"
 import * as Bulkhead from "heddle/Bulkhead"
 
 import { printed } from "./support/run.ts"

@@ -28,4 +28,10 @@ test("misuse does not compile", () => {
   AdaptiveLimit.aimd({ smoothing: 0.5 })
   // @ts-expect-error a state cannot be written
   AdaptiveLimit.initial(AdaptiveLimit.aimd()).limit = 5
+  // @ts-expect-error nor can a limit
+  AdaptiveLimit.aimd().maximum = 5
+  // @ts-expect-error a limit is not made by hand
+  AdaptiveLimit.update({ _tag: "aimd" })
+  // @ts-expect-error where it begins is not a bound
+  AdaptiveLimit.withBounds(AdaptiveLimit.aimd(), { initial: 5 })
 })

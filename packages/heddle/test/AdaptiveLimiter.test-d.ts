@@ -29,4 +29,10 @@ test("misuse does not compile", () => {
   void AdaptiveLimiter.make({ limit, classify: () => "failure" })
   // @ts-expect-error a handle cannot be made by hand
   void AdaptiveLimiter.stats({ limit: 1 })
+  // @ts-expect-error a limit is no limiter
+  AdaptiveLimiter.withPermit(limit)
+  // @ts-expect-error a limiter counts calls, not permits
+  void AdaptiveLimiter.withPermit(limiter, 2)
+  // @ts-expect-error no such duration
+  void AdaptiveLimiter.make({ limit, maxWait: "five" })
 })

@@ -1,11 +1,13 @@
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { expectTypeOf, test } from "vitest"
 
 import * as Bulkhead from "../src/Bulkhead.ts"
+import * as WeightedSemaphore from "../src/WeightedSemaphore.ts"
 
 declare const bulkhead: Bulkhead.Bulkhead
+declare const semaphore: WeightedSemaphore.WeightedSemaphore
 declare const effect: Effect.Effect<"a", "e", "r">
 
 type Error = Bulkhead.BulkheadFull | Bulkhead.WaitTimeout | Bulkhead.BulkheadClosed
@@ -45,4 +47,19 @@ test("misuse does not compile", () => {
   void Bulkhead.make({ concurrency: 1, maxWaiting: 1, overflow: "dropNewest" })
   // @ts-expect-error a semaphore is no bulkhead
   void Bulkhead.close({})
+  // @ts-expect-error a semaphore is no bulkhead
+  void Bulkhead.take(semaphore, 1)
+  // @ts-expect-error nor is a bulkhead a semaphore
+  void WeightedSemaphore.take(bulkhead, 1)
+  // @ts-expect-error no such duration
+  void Bulkhead.make({ concurrency: 1, maxWaiting: 1, maxWait: "5 parsecs" })
+  // @ts-expect-error no such option
+  Bulkhead.withPermit(bulkhead, { urgency: 1 })
+})
+
+test("what is caught leaves the type, and what is not stays", () => {
+  const caught = Bulkhead.withPermit(bulkhead, effect).pipe(Effect.catchTag("BulkheadFull", () => Effect.void))
+  expectTypeOf(caught).toEqualTypeOf<
+    Effect.Effect<"a" | void, "e" | Bulkhead.WaitTimeout | Bulkhead.BulkheadClosed, "r">
+  >()
 })

@@ -50,6 +50,14 @@ test("taking, giving back, pausing, resizing and looking", () => {
   expectTypeOf(KeyedSemaphore.stats(sem, tenant)).toEqualTypeOf<Effect.Effect<KeyedSemaphore.KeyStats>>()
 })
 
+test("generic effects go through, and a key of no stated type is any", () => {
+  const inGeneric = <A, E, R>(generic: Effect.Effect<A, E, R>) => generic.pipe(KeyedSemaphore.withPermit(sem, tenant))
+  expectTypeOf(inGeneric(effect)).toEqualTypeOf<typeof effect>()
+  expectTypeOf(KeyedSemaphore.make({ permitsPerKey: 1 })).toEqualTypeOf<
+    Effect.Effect<KeyedSemaphore.KeyedSemaphore<unknown>>
+  >()
+})
+
 test("misuse does not compile", () => {
   // @ts-expect-error permitsPerKey is required
   void KeyedSemaphore.make<string>({ total: 1 })
@@ -57,4 +65,17 @@ test("misuse does not compile", () => {
   void KeyedSemaphore.take(sem, "tenant", 1)
   // @ts-expect-error a key of another type
   void effect.pipe(KeyedSemaphore.withPermit(sem, 1))
+  // @ts-expect-error a key of another type
+  void sem.pipe(KeyedSemaphore.pause("tenant"))
+  // @ts-expect-error a key of another type
+  void KeyedSemaphore.stats(sem, "tenant")
+  // @ts-expect-error a budget of other keys
+  void KeyedSemaphore.resize(sem, { permitsPerKey: (key: string) => key.length })
+  // @ts-expect-error no such limit
+  void KeyedSemaphore.resize(sem, { permits: 1 })
+  // @ts-expect-error an effect is no number of permits
+  KeyedSemaphore.withPermits(sem, tenant, effect)
+  // @ts-expect-error one for narrower keys does not serve wider ones
+  const wider: KeyedSemaphore.KeyedSemaphore<unknown> = sem
+  void wider
 })

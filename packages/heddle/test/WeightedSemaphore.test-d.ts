@@ -55,4 +55,14 @@ test("misuse does not compile", () => {
   void WeightedSemaphore.release(sem, 1, { priority: 1 })
   // @ts-expect-error a handle cannot be made by hand
   void WeightedSemaphore.stats({ permits: 1 })
+  // @ts-expect-error an effect is no number of permits
+  WeightedSemaphore.withPermits(sem, effect)
+  // @ts-expect-error one permit is one permit
+  WeightedSemaphore.withPermit(sem, 2)
+  // @ts-expect-error a priority is a number
+  WeightedSemaphore.withPermit(sem, { priority: "high" })
+  // @ts-expect-error options come once
+  void WeightedSemaphore.withPermits(sem, 1, { priority: 1 }, { priority: 1 })
+  // @ts-expect-error a release guards nothing
+  void effect.pipe(WeightedSemaphore.release(sem))
 })
