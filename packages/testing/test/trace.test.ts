@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -63,6 +64,13 @@ replay: op:0:a.1`
       (cell) => /^(\[.*\]).*yields/.exec(cell)?.[1] ?? []
     )
     assert.deepStrictEqual(names, ["[first]", "[first] [second]", "[second] [first]"])
+  })
+
+  it("says that a queue or a stream is done, and not what Effect says it with", async () => {
+    const ends = [Cause.done(), Effect.die(Cause.Done()), Effect.fail(Cause.Done(7))]
+    for (const trace of await Promise.all(ends.map((end) => traceOf(end, { mode: "stock" })))) {
+      assert.match(trace, /^failed: Done\n[^{}]*: (?:fails|dies): Done\n[^{}]*$/)
+    }
   })
 
   it("has a line for each fiber's turn instead of columns where there are many", async () => {

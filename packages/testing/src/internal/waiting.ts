@@ -72,7 +72,7 @@ export const describeWait = (
   return text === "" ? undefined : text
 }
 
-/** `succeeds`, `fails: boom`, `dies: Error: boom`, `interrupted by root.1`. */
+/** `succeeds`, `fails: Error: boom`, `dies: Error: boom`, `interrupted by root.1`. */
 export const describeExit = ({ fiber }: FiberRecord, names: Names): string => {
   const exit = fiber.pollUnsafe()
   if (exit === undefined || Exit.isSuccess(exit)) return "succeeds"
@@ -83,10 +83,12 @@ export const describeExit = ({ fiber }: FiberRecord, names: Names): string => {
   return who.length === 0 ? "interrupted" : `interrupted by ${who.join(", ")}`
 }
 
-/** The first line of what went wrong. */
+/** The first line of what went wrong. The end of a queue or a stream is no error, and is called `Done`. */
 export const reasonOf = (cause: Cause.Cause<unknown>): string => {
-  const [error] = Cause.hasInterruptsOnly(cause) ? [] : Cause.prettyErrors(cause)
-  if (error === undefined) return "interrupted"
+  const reason = cause.reasons.find((reason) => !Cause.isInterruptReason(reason))
+  const [error] = Cause.prettyErrors(cause)
+  if (reason === undefined || error === undefined) return "interrupted"
+  if (Cause.isDone(Cause.isFailReason(reason) ? reason.error : reason.defect)) return "Done"
   const [message = ""] = error.message.split("\n")
   return message === "" ? error.name : `${error.name}: ${message}`
 }
