@@ -36,10 +36,33 @@ const finish = <A, E>(queue: Queue.Dequeue<A, E>): void => {
  */
 const takeFrom = <A, E>(queue: Queue.Dequeue<A, E>): Exit.Exit<A, E> | undefined => {
   finish(queue)
-  const { messages, state } = queue
+  const { capacity, messages, state } = queue
+  if (state._tag !== "Done" && capacity <= 0 && messages.length === 0) return takeOffer(queue, state.offers)
   if (state._tag !== "Closing" || messages.length !== 1 || state.offers.size > 0) return Queue.takeUnsafe(queue)
   queue.dispatcher.scheduleTask(() => finish(queue), 0)
   return Exit.succeed(MutableList.take(messages) as A)
+}
+
+/**
+ * Of a queue without capacity. `Queue.takeUnsafe` would wake the producer on this stack, who may end the queue before he
+ * interrupts the one who takes; so he goes on a task later.
+ */
+const takeOffer = <A, E>(
+  queue: Queue.Dequeue<A, E>,
+  offers: Set<Queue.Queue.OfferEntry<A>>
+): Exit.Exit<A, E> | undefined => {
+  const [entry] = offers
+  if (entry === undefined) return undefined
+  const value = entry._tag === "Single" ? entry.message : entry.remaining[entry.offset++]!
+  if (entry._tag === "Single" || entry.offset === entry.remaining.length) {
+    offers.delete(entry)
+    queue.dispatcher.scheduleTask(() => {
+      if (entry._tag === "Single") entry.resume(Exit.succeed(true))
+      else entry.resume(Exit.succeed([]))
+      finish(queue)
+    }, 0)
+  }
+  return Exit.succeed(value)
 }
 
 /** To the front. What is shut down meanwhile has lost all that was in it. */
