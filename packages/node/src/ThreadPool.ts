@@ -1,6 +1,3 @@
-import { availableParallelism } from "node:os"
-import type { ResourceLimits } from "node:worker_threads"
-
 /**
  * A pool of worker threads for work that computes: `WorkerPool`'s interface, on every core.
  *
@@ -24,9 +21,7 @@ import type { ResourceLimits } from "node:worker_threads"
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { toStringUnknown } from "effect/Inspectable"
 import * as Iterable from "effect/Iterable"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as WorkerPool from "heddle/WorkerPool"
 
@@ -34,7 +29,8 @@ import { TypeId as TaskTypeId, type TypedArray } from "./internal/definition.ts"
 import type { ThreadFailure, ThreadStartFailed } from "./internal/errors.ts"
 import { isTypedArray, overFold, overList, overTyped } from "./internal/parallel.ts"
 import { Pool } from "./internal/pool.ts"
-import type { Settings } from "./internal/settings.ts"
+import { type Options, settingsOf } from "./internal/settings.ts"
+import * as submissions from "./internal/submissions.ts"
 import type { Call, FoldTask, ThreadTask } from "./ThreadTask.ts"
 
 export {
@@ -47,6 +43,11 @@ export {
   /** @since 0.1.0 @category errors */
   ThreadStartFailed
 } from "./internal/errors.ts"
+
+export type {
+  /** @since 0.1.0 @category models */
+  Options
+} from "./internal/settings.ts"
 
 const TypeId = "~heddle/node/ThreadPool"
 
@@ -64,38 +65,6 @@ export interface ThreadPool<out Refused = never> extends WorkerPool.WorkerPool<
   Refused | ThreadFailure
 > {
   readonly [TypeId]: Pool
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Options<Overflow extends "suspend" | "fail" = "suspend"> {
-  /** How many threads: an integer from 1 up. Default: as many as there are processors. */
-  readonly threads?: number | undefined
-  /** How many tasks may wait for a thread: an integer from 0 up, or `Infinity`. Default: 1,024. */
-  readonly capacity?: number | undefined
-  /** What a submission does that finds no room: waits for it in order, or fails with `PoolFull`. Default: `"suspend"`. */
-  readonly overflow?: Overflow | undefined
-  /** How long a task that was told to stop may go on before its thread is terminated. Default: 1 second. */
-  readonly grace?: Duration.Input | undefined
-  /** When a thread is replaced by a new one, between two tasks. Default: never. */
-  readonly recycle?:
-    | {
-        /** After so many tasks. */
-        readonly tasks?: number | undefined
-        /** When it is so old. */
-        readonly age?: Duration.Input | undefined
-        /** When its heap is larger, in bytes. */
-        readonly heap?: number | undefined
-      }
-    | undefined
-  /** What the memory of a thread is limited to, as Node.js names it. Default: as Node.js has it. */
-  readonly resourceLimits?: ResourceLimits | undefined
-  /** Tasks whose modules each thread loads before it is ready. Default: none; a module is loaded for its first task. */
-  readonly preload?: ReadonlyArray<{ readonly [TaskTypeId]: { readonly module: string } }> | undefined
-  /** Names the pool in messages, errors and statistics. Default: none. */
-  readonly name?: string | undefined
 }
 
 /**
@@ -176,50 +145,6 @@ export const make = <const Overflow extends "suspend" | "fail" = "suspend">(
     return Object.assign(handle, { [TypeId]: pool } as const)
   })
 
-const settingsOf = ({
-  capacity = 1_024,
-  grace = "1 second",
-  name,
-  overflow = "suspend",
-  preload = [],
-  recycle,
-  resourceLimits,
-  threads = availableParallelism()
-}: Options<"suspend" | "fail">): Settings => {
-  check("threads", threads, 1, false)
-  check("capacity", capacity, 0, true)
-  if (recycle?.tasks !== undefined) check("recycle.tasks", recycle.tasks, 1, true)
-  return {
-    name,
-    threads,
-    capacity,
-    overflow,
-    grace: durationOf("grace", grace),
-    recycle: {
-      afterTasks: recycle?.tasks ?? Infinity,
-      afterMillis: recycle?.age === undefined ? Infinity : Duration.toMillis(durationOf("recycle.age", recycle.age)),
-      aboveHeapBytes: recycle?.heap ?? Infinity
-    },
-    resourceLimits,
-    preload: preload.map((task) => task[TaskTypeId].module)
-  }
-}
-
-const check = (what: string, value: number, least: number, orInfinity: boolean): void => {
-  if ((Number.isSafeInteger(value) && value >= least) || (orInfinity && value === Infinity)) return
-  throw new RangeError(
-    `ThreadPool.make: ${what} must be an integer from ${least} up${orInfinity ? ", or Infinity" : ""}, got ${value}`
-  )
-}
-
-const durationOf = (what: string, input: Duration.Input): Duration.Duration => {
-  const duration = Number.isNaN(input) ? Option.none() : Duration.fromInput(input)
-  if (Option.isSome(duration)) return duration.value
-  throw new RangeError(
-    `ThreadPool.make: ${what} must be a duration such as "5 seconds", got ${toStringUnknown(input, 0)}`
-  )
-}
-
 const poolOf = (self: ThreadPool<any>): Pool => self[TypeId]
 
 /**
@@ -231,7 +156,7 @@ const poolOf = (self: ThreadPool<any>): Pool => self[TypeId]
 export const run = <Out, E, X>(
   self: ThreadPool<X>,
   call: Call<Out, E>
-): Effect.Effect<Out, E | X | ThreadFailure | WorkerPool.PoolClosed> => poolOf(self).run(call)
+): Effect.Effect<Out, E | X | ThreadFailure | WorkerPool.PoolClosed> => submissions.run(poolOf(self), call)
 
 /**
  * Hands in a call and goes on with its job, which is done whatever becomes of the submitter.
@@ -245,7 +170,7 @@ export const submit = <Out, E, X>(
 ): Effect.Effect<
   WorkerPool.Job<Out, E | ThreadFailure | WorkerPool.PoolClosed>,
   X | ThreadFailure | WorkerPool.PoolClosed
-> => poolOf(self).submit(call)
+> => submissions.submit(poolOf(self), call)
 
 /**
  * Hands in calls in their order, and gives their jobs in that order. With `overflow: "fail"` all are accepted or none.
@@ -259,7 +184,7 @@ export const submitAll = <Out, E, X>(
 ): Effect.Effect<
   ReadonlyArray<WorkerPool.Job<Out, E | ThreadFailure | WorkerPool.PoolClosed>>,
   X | ThreadFailure | WorkerPool.PoolClosed
-> => poolOf(self).submitAll(calls, false)
+> => submissions.submitAll(poolOf(self), calls, false)
 
 type Many<E, X> = E | X | ThreadFailure | WorkerPool.PoolClosed
 
@@ -340,6 +265,7 @@ export const reduce = <X, In, State>(
 
 /**
  * The same pool for what takes a `WorkerPool` of inputs: those of a task, or of any function that makes a call of an input.
+ * A pool of threads has no priorities: a submission with another than 0 dies.
  *
  * @example
  * ```ts import.meta.vitest
@@ -368,13 +294,23 @@ export const of = <In, Out, E, X>(
 
 const engineOf = <In>(pool: Pool, callOf: (input: In) => Call<any, any>): WorkerPool.WorkerPool<In, any, any, any> =>
   WorkerPool.fromEngine<In, any, any, any>("ThreadPool", {
-    run: (input) => pool.run(callOf(input)),
-    submit: (input) => pool.submit(callOf(input)),
-    submitAll: (inputs, { discard }) => pool.submitAll(Iterable.map(inputs, callOf), discard),
+    run: (input, options) => unranked(options, () => submissions.run(pool, callOf(input))),
+    submit: (input, options) => unranked(options, () => submissions.submit(pool, callOf(input))),
+    submitAll: (inputs, options) =>
+      unranked(options, () => submissions.submitAll(pool, Iterable.map(inputs, callOf), options.discard)),
     drain: pool.drain,
     close: pool.close,
     stats: Effect.sync(() => statsOf(pool))
   })
+
+/** What is sent ahead would have to be called back for each that goes first; who needs that makes a pool for it. */
+const unranked = <A, E>(
+  { priority = 0 }: WorkerPool.SubmitOptions,
+  submission: () => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  priority === 0
+    ? Effect.suspend(submission)
+    : Effect.die(new RangeError(`ThreadPool: a pool of threads has no priorities, got ${priority}`))
 
 /**
  * Refuses calls from here on, and waits until all that were accepted have ended.

@@ -6,6 +6,7 @@ import type { Definition, Fold, TypedArray, Work } from "./definition.ts"
 import { nameOf } from "./definition.ts"
 import { Entry } from "./entry.ts"
 import type { Pool } from "./pool.ts"
+import { runEntry } from "./submissions.ts"
 
 /** How long a thread should have with what it is sent, in milliseconds: long beside a message, short beside an interruption. */
 const turn = 4
@@ -35,7 +36,7 @@ const makeClaims = (): Int32Array => new Int32Array(new SharedArrayBuffer(Int32A
 const onAll = (pool: Pool, definition: Definition, work: Work) =>
   Effect.forEach(
     Array.from({ length: pool.settings.threads }, () => Entry.ofWork(definition, work)),
-    (entry) => pool.runEntry(entry),
+    (entry) => runEntry(pool, entry),
     { concurrency: "unbounded" }
   )
 
@@ -97,7 +98,7 @@ export const overList = (pool: Pool, definition: Definition, source: ReadonlyArr
       const part = source.slice(from, to)
       const inputs = encode === undefined ? part : part.map((element) => encode(element))
       const entry = Entry.ofWork(definition, { type: "each", inputs, discard })
-      return Effect.map(pool.runEntry(entry), (values: ReadonlyArray<unknown>) => {
+      return Effect.map(runEntry(pool, entry), (values: ReadonlyArray<unknown>) => {
         slices.note(to - from, entry.took)
         for (let index = 0; index < values.length; index++) {
           results[from + index] = decode === undefined ? values[index] : decode(values[index])
@@ -154,7 +155,7 @@ export const overFold = (
         block,
         claims: undefined
       }
-      return Effect.map(pool.runEntry(Entry.ofWork(definition, work)), (folded: ReadonlyArray<Folded>) =>
+      return Effect.map(runEntry(pool, Entry.ofWork(definition, work)), (folded: ReadonlyArray<Folded>) =>
         keep(folded, part * perPart)
       )
     }

@@ -13,34 +13,25 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Schema from "effect/Schema"
 import * as WorkerPool from "heddle/WorkerPool"
 
+import { Crew } from "./crew.ts"
 import { deal } from "./dealing.ts"
-import { type Definition, nameOf } from "./definition.ts"
-import { Entry } from "./entry.ts"
-import { ThreadStartFailed } from "./errors.ts"
-import { exitOf, exitOfLost, reasonOf } from "./exits.ts"
-import { Families, type Shared } from "./families.ts"
-import { Hand, type Listener } from "./hand.ts"
+import { nameOf } from "./definition.ts"
+import type { Entry } from "./entry.ts"
+import type { ThreadStartFailed } from "./errors.ts"
+import { exitOf, exitOfLost } from "./exits.ts"
+import { Families } from "./families.ts"
+import type { Hand, Listener } from "./hand.ts"
 import type { Status } from "./lane.ts"
 import { Line } from "./line.ts"
-import { transferOf } from "./moved.ts"
 import type { Settings } from "./settings.ts"
 import { Timings } from "./timings.ts"
 import { Wakes } from "./wakes.ts"
 
-/** Starts in a row that may fail before the pool gives a thread up. */
-const attempts = 3
-
-interface AnyCall {
-  readonly definition: Definition
-  readonly input: unknown
-}
-
 export class Pool implements Listener {
   readonly settings: Settings
-  readonly hands: Array<Hand> = []
+  readonly hands: ReadonlyArray<Hand>
   readonly timings = new Timings()
   readonly counts = {
     submitted: 0,
@@ -54,148 +45,38 @@ export class Pool implements Listener {
   }
   readonly wakes = new Wakes()
   readonly families = new Families(this)
-  private phase: "open" | "draining" | "closed" = "open"
+  phase: "open" | "draining" | "closed" = "open"
   /** Accepted, and not ended. */
   private inFlight = 0
   private readonly queue = new Line<Entry>()
   private readonly waiting = new Line<Entry>()
-  private readonly accepting = new Map<Entry, () => void>()
+  /** Whom to tell that an entry has found room, or never will. */
+  readonly accepting = new Map<Entry, () => void>()
   private readonly empty = new Set<() => void>()
   private readonly gone = new Set<() => void>()
   private readonly graces = new Map<Entry, Fiber.Fiber<unknown>>()
-  private readonly failures: Array<number>
   private readonly tasks = new Map<string, number>()
+  private readonly crew: Crew
+  /** Starts all threads, and waits until they are ready. */
+  readonly start: Effect.Effect<void, ThreadStartFailed>
   private readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
-  private starting: ((failure: ThreadStartFailed | undefined) => void) | undefined
-  /** Why no thread is left. */
-  private broken: ThreadStartFailed | undefined
   private pumping = false
 
   constructor(settings: Settings, context: Context.Context<never>) {
     this.settings = settings
     this.fork = Effect.runForkWith(context)
-    this.failures = Array.from({ length: settings.threads }, () => 0)
-  }
-
-  // ---- starting
-
-  /** Starts all threads, and waits until they are ready. */
-  readonly start: Effect.Effect<void, ThreadStartFailed> = Effect.callback((resume) => {
-    this.starting = (failure) => {
-      if (failure === undefined && this.hands.some(({ state }) => state !== "ready")) return
-      this.starting = undefined
-      resume(failure === undefined ? Effect.void : Effect.fail(failure))
-    }
-    for (let index = 0; index < this.settings.threads; index++) this.spawn(index)
-  })
-
-  private spawn(index: number): void {
-    const { preload, recycle, resourceLimits } = this.settings
-    this.hands[index] = new Hand({ index, preload, resourceLimits, watchHeap: recycle.aboveHeapBytes < Infinity }, this)
-  }
-
-  onReady(hand: Hand): void {
-    this.failures[hand.index] = 0
-    this.starting?.(undefined)
-    this.onResults(hand)
+    this.crew = new Crew(settings, this)
+    this.hands = this.crew.hands
+    this.start = this.crew.start
   }
 
   // ---- submitting
 
-  entryOf({ definition, input }: AnyCall): Entry {
-    const { schemas } = definition
-    if (definition.forkJoin !== undefined) return this.families.rootOf(definition, input as Shared)
-    return new Entry(
-      definition,
-      schemas.input === undefined ? input : Schema.encodeUnknownSync(schemas.input)(input),
-      transferOf(input)
-    )
-  }
-
-  run(call: AnyCall): Effect.Effect<any, any> {
-    return Effect.suspend(() => this.runEntry(this.entryOf(call)))
-  }
-
-  runEntry(entry: Entry): Effect.Effect<any, any> {
-    return Effect.callback((resume) => {
-      const refusal = this.enter(entry)
-      if (refusal !== undefined) {
-        resume(Effect.fail(refusal))
-        return undefined
-      }
-      entry.onEnd(this.wakes, resume)
-      return this.interrupt(entry)
-    })
-  }
-
-  submit(call: AnyCall): Effect.Effect<WorkerPool.Job<any, any>, any> {
-    return Effect.suspend(() => this.submitEntry(this.entryOf(call)))
-  }
-
-  private submitEntry(entry: Entry): Effect.Effect<WorkerPool.Job<any, any>, any> {
-    const refusal = this.enter(entry)
-    if (refusal !== undefined) return Effect.fail(refusal)
-    const job = this.jobOf(entry)
-    if (entry.state !== "waiting") return Effect.succeed(job)
-    return Effect.callback((resume) => {
-      if (entry.state !== "waiting") {
-        resume(this.accepted(entry, job))
-        return undefined
-      }
-      this.accepting.set(entry, () => resume(this.accepted(entry, job)))
-      // one that was accepted meanwhile is the submitter's, who is gone: it goes back too, unless it has begun
-      return Effect.sync(() => this.withdraw(entry))
-    })
-  }
-
-  /** A job that came to nothing in the line is no job. */
-  private accepted(entry: Entry, job: WorkerPool.Job<any, any>): Effect.Effect<WorkerPool.Job<any, any>, any> {
-    return entry.accepted === 0 ? Effect.andThen(job.await, Effect.succeed(job)) : Effect.succeed(job)
-  }
-
-  submitAll(calls: Iterable<AnyCall>, discard: boolean): Effect.Effect<ReadonlyArray<WorkerPool.Job<any, any>>, any> {
-    if (this.settings.overflow === "fail") return this.submitTogether(calls)
-    return Effect.suspend(() => {
-      const iterator = calls[Symbol.iterator]()
-      const jobs: Array<WorkerPool.Job<any, any>> = []
-      let next = iterator.next()
-      return Effect.as(
-        Effect.whileLoop({
-          while: () => next.done !== true,
-          body: () => this.submit(next.value as AnyCall),
-          step: (job) => {
-            if (!discard) jobs.push(job)
-            next = iterator.next()
-          }
-        }),
-        jobs
-      )
-    })
-  }
-
-  private submitTogether(calls: Iterable<AnyCall>) {
-    return Effect.suspend(() => {
-      const entries = Array.from(calls, (call) => this.entryOf(call))
-      if (this.phase === "open" && this.roomFor > 0 && entries.length > this.roomFor) {
-        return Effect.fail(this.full(entries.length))
-      }
-      return Effect.forEach(entries, (entry) => this.submitEntry(entry))
-    })
-  }
-
-  private jobOf(entry: Entry): WorkerPool.Job<any, any> {
-    const exit: Effect.Effect<any, any> = Effect.callback((resume) => {
-      const forget = entry.onEnd(this.wakes, resume)
-      return Effect.sync(forget)
-    })
-    return { await: exit, interrupt: this.interrupt(entry) }
-  }
-
-  private get roomFor(): number {
+  get roomFor(): number {
     return this.settings.threads + this.settings.capacity - this.inFlight
   }
 
-  private full(refused: number): WorkerPool.PoolFull {
+  full(refused: number): WorkerPool.PoolFull {
     const { capacity, name, threads } = this.settings
     this.counts.submitted += refused
     this.counts.dropped += refused
@@ -203,9 +84,9 @@ export class Pool implements Listener {
   }
 
   /** What the entry is refused with; otherwise it is accepted, or stands in line. */
-  private enter(entry: Entry): WorkerPool.PoolClosed | WorkerPool.PoolFull | ThreadStartFailed | undefined {
+  enter(entry: Entry): WorkerPool.PoolClosed | WorkerPool.PoolFull | ThreadStartFailed | undefined {
     if (this.phase !== "open") return new WorkerPool.PoolClosed({ pool: this.settings.name })
-    if (this.broken !== undefined) return this.broken
+    if (this.crew.broken !== undefined) return this.crew.broken
     if (this.roomFor > 0) this.accept(entry)
     else if (this.settings.overflow === "fail") return this.full(1)
     else this.waiting.append(entry)
@@ -257,8 +138,13 @@ export class Pool implements Listener {
     return task
   }
 
+  onReady(hand: Hand): void {
+    this.crew.ready(hand)
+    this.onResults(hand)
+  }
+
   onResults(hand: Hand): void {
-    if (this.isSpent(hand)) this.retire(hand)
+    if (this.crew.isSpent(hand)) this.retire(hand)
     else if (hand.state === "retiring" && hand.isDone) void hand.terminate()
     else if (hand.load === 0 && hand.room > 0 && this.queue.size === 0) this.find(hand)
     this.schedule()
@@ -331,7 +217,7 @@ export class Pool implements Listener {
     this.counts.dropped++
   }
 
-  private interrupt(entry: Entry): Effect.Effect<void> {
+  interrupt(entry: Entry): Effect.Effect<void> {
     return Effect.callback((resume) => {
       this.stop(entry)
       if (entry.state === "ended") {
@@ -344,7 +230,7 @@ export class Pool implements Listener {
   }
 
   /** Takes an entry back, unless it has begun. */
-  private withdraw(entry: Entry): boolean {
+  withdraw(entry: Entry): boolean {
     switch (entry.state) {
       case "waiting":
         this.waiting.remove(entry)
@@ -374,17 +260,6 @@ export class Pool implements Listener {
 
   // ---- threads that end
 
-  private isSpent(hand: Hand): boolean {
-    const { aboveHeapBytes, afterMillis, afterTasks } = this.settings.recycle
-    return (
-      hand.state === "ready" &&
-      hand.tasks > 0 &&
-      (hand.tasks >= afterTasks ||
-        performance.now() - hand.started >= afterMillis ||
-        hand.lane.heapBytes() > aboveHeapBytes)
-    )
-  }
-
   /** Another one takes its place when it has ended what it has begun. */
   private retire(hand: Hand): void {
     hand.state = "retiring"
@@ -400,26 +275,16 @@ export class Pool implements Listener {
     for (const entry of [...begun, ...lost]) this.end(entry, exitOfLost(hand, entry, code, error, this.settings))
     this.families.lost(hand)
     if (this.phase === "closed") this.settle()
-    else this.replace(hand, code, error)
+    else if (this.crew.replace(hand, code, error)) this.counts.replaced++
+    else this.giveUp()
   }
 
-  /** A thread that ends before it is ready is started again a few times, and then no more. */
-  private replace(hand: Hand, code: number, error: unknown): void {
-    const { index, wasReady } = hand
-    const reason = reasonOf(error) ?? `it ended with exit code ${code} before it was ready`
-    const failure = new ThreadStartFailed({ pool: this.settings.name, reason })
-    if (this.starting !== undefined && !wasReady) this.starting(failure)
-    else if (wasReady || ++this.failures[index]! < attempts) {
-      this.counts.replaced++
-      this.spawn(index)
-    } else this.giveUp(failure)
-  }
-
-  private giveUp(failure: ThreadStartFailed): void {
-    this.fork(Effect.logError(failure.message))
-    if (this.hands.some(({ state }) => state !== "gone")) return
-    this.broken = failure
-    for (const entry of this.unsent()) this.end(entry, Exit.fail(failure))
+  /** One thread less; without any, nobody waits any more. */
+  private giveUp(): void {
+    const { broken, failure } = this.crew
+    if (failure !== undefined) this.fork(Effect.logError(failure.message))
+    if (broken === undefined) return
+    for (const entry of this.unsent()) this.end(entry, Exit.fail(broken))
   }
 
   /** Takes out all that stands in the queue and in the line. */
