@@ -13,7 +13,7 @@
  *
  * @since 0.1.0
  */
-import { existsSync } from "node:fs"
+import { statSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { fileURLToPath } from "node:url"
 import type { Transferable } from "node:worker_threads"
@@ -298,7 +298,18 @@ export const move = <A extends object>(value: A, transfer?: ReadonlyArray<Transf
 /** A module that does not exist is a mistake, and is told where it is made. */
 const located = (operation: string, url: string | URL): string => {
   const text = String(url)
-  const path = text.startsWith("file:") ? fileURLToPath(text) : undefined
-  if (path === undefined ? isBuiltin(text) || /^(data|node):/.test(text) : existsSync(path)) return text
+  const path = pathOf(text)
+  if (path === undefined ? isBuiltin(text) || /^(data|node):/.test(text) : isFile(path)) return text
   throw new Error(`ThreadTask.${operation}: there is no module ${path ?? JSON.stringify(text)}; it is given by its URL`)
 }
+
+/** None for what is no file's URL, or that of a file elsewhere. */
+const pathOf = (url: string): string | undefined => {
+  try {
+    return fileURLToPath(url)
+  } catch {
+    return undefined
+  }
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true

@@ -5,9 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
 import * as ThreadPool from "../src/ThreadPool.ts"
-import { add, double, list, spin, upTo } from "./support/light.ts"
+import { add, double, list, meet, spin, upTo } from "./support/light.ts"
 import { shared } from "./support/pools.ts"
 import { half, mirror, Odd, Point } from "./support/tasks.ts"
+import { makeWords } from "./support/words.ts"
 
 const pool = shared(3)
 
@@ -99,15 +100,16 @@ describe("over a list", { concurrent: false }, () => {
 
   it.live("elements that take long are not sent together, so that all threads have some", () =>
     Effect.gen(function* () {
-      const threads = yield* pool
-      const before = yield* ThreadPool.stats(threads)
-      yield* ThreadPool.forEach(
-        threads,
-        spin,
-        range(60).map(() => 5)
+      const words = makeWords(1)
+      const met = yield* ThreadPool.map(
+        yield* pool,
+        meet,
+        range(60).map(() => ({ words, of: 3 }))
       )
-      const after = yield* ThreadPool.stats(threads)
-      for (const [index, { tasks }] of after.threads.entries()) assert.isAbove(tasks, before.threads[index]!.tasks)
+      assert.deepStrictEqual(
+        met,
+        range(60).map(() => true)
+      )
     })
   )
 })

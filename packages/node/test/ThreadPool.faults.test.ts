@@ -51,12 +51,13 @@ describe("a task that ends its thread", { concurrent: false }, () => {
   )
 
   it.live(
-    "is the only one to fail: of a thousand tasks, with some that do among them, every other ends, once (W22)",
+    // each costs the start of a thread, so that one in three is one in three of the first 45
+    "is the only one to fail: of a thousand tasks, one in three of which do at first, every other ends, once (W22)",
     () =>
       Effect.gen(function* () {
         const threads = yield* ThreadPool.make({ threads: 2 })
         const runs = makeWords(1_000)
-        const ends = (id: number) => id % 100 === 50
+        const ends = (id: number) => id < 45 && id % 3 === 1
         const exits = yield* Effect.forEach(
           range(1_000),
           (id) => Effect.exit(ThreadPool.run(threads, perilous({ id, ends: ends(id), runs }))),
@@ -68,7 +69,7 @@ describe("a task that ends its thread", { concurrent: false }, () => {
         )
         assert.isTrue(runs.every((times) => times === 1))
         const { failed, replaced, succeeded } = yield* ThreadPool.stats(threads)
-        assert.deepStrictEqual([failed, replaced, succeeded], [10, 10, 990])
+        assert.deepStrictEqual([failed, replaced, succeeded], [15, 15, 985])
       }).pipe(Effect.scoped)
   )
 

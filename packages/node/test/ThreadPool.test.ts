@@ -13,8 +13,9 @@ import * as ThreadTask from "../src/ThreadTask.ts"
 import * as light from "./support/light.ts"
 import { shared } from "./support/pools.ts"
 import { half, mirror, Odd, Point, slept, unschemed } from "./support/tasks.ts"
+import { makeWords, set } from "./support/words.ts"
 
-const { die, double, identity, movedIsEmpty, moveBack, promised, spin, uncloneable } = light
+const { deaf, die, double, identity, movedIsEmpty, moveBack, promised, uncloneable } = light
 
 const pool = shared(2)
 
@@ -156,6 +157,15 @@ describe("what cannot be sent or found", { concurrent: false }, () => {
       () => ThreadTask.define(missing, "x", { run: (n: number) => n }),
       /ThreadTask.define: there is no module \/.*\/support\/missing.ts/
     )
+    // what is no URL, is none of a file, or is none of a module
+    for (const url of ["", "light.ts", "https://example.org/light.js", String(new URL("support/", import.meta.url))]) {
+      assert.throws(() => ThreadTask.module(url), /ThreadTask.module: there is no module .*; it is given by its URL/)
+    }
+    assert.throws(
+      () => ThreadTask.module("file://elsewhere/light.ts"),
+      /there is no module "file:\/\/elsewhere\/light.ts"/
+    )
+    assert.throws(() => ThreadTask.module(undefined as never), /there is no module "undefined"/)
     assert.throws(() => ThreadTask.module("./light.ts"), /there is no module ".\/light.ts"; it is given by its URL/)
   })
 
@@ -216,41 +226,26 @@ describe("the threads", { concurrent: false }, () => {
     })
   )
 
-  it.live("short tasks do not wait for a long one that was sent before them, or between them", () =>
+  it.live("64 short tasks do not wait for a long one that was sent before them, or between them (W21)", () =>
     Effect.gen(function* () {
       const threads = yield* pool
-      let long = "running"
-      const run = (millis: number) => ThreadPool.run(threads, spin(millis))
-      const order = yield* Effect.all(
-        [
-          Effect.tap(run(1_500), () => Effect.sync(() => (long = "done"))),
-          Effect.andThen(
-            Effect.forEach(
-              [...range(30), 0].map(() => 0),
-              run,
-              { concurrency: "unbounded", discard: true }
-            ),
-            Effect.sync(() => long)
-          )
-        ],
-        { concurrency: "unbounded" }
-      )
-      assert.strictEqual(order[1], "running")
-      assert.isAbove((yield* ThreadPool.stats(threads)).steals, 0)
-    })
-  )
-
-  it.live("a skewed batch is spread, also when the long one comes last in a full window (W21)", () =>
-    Effect.gen(function* () {
-      const threads = yield* pool
-      const start = performance.now()
-      const long = yield* ThreadPool.submit(threads, spin(400))
-      const short = yield* Effect.forEach(range(16), () => ThreadPool.submit(threads, spin(10)))
-      yield* Effect.forEach(short, (job) => job.await)
-      const shortTook = performance.now() - start
-      yield* long.await
-      // one after the other behind the long one they would have taken longer than it
-      assert.isBelow(shortTook, performance.now() - start)
+      const { steals } = yield* ThreadPool.stats(threads)
+      for (const before of [0, 40]) {
+        const words = makeWords(2)
+        const short = (length: number) => ThreadPool.submitAll(threads, range(length).map(double))
+        const first = yield* short(before)
+        const long = yield* ThreadPool.submit(threads, deaf(words))
+        const rest = yield* short(64 - before)
+        const results = yield* Effect.forEach([...first, ...rest], (job) => job.await)
+        assert.deepStrictEqual(
+          results,
+          [...range(before), ...range(64 - before)].map((n) => 2 * n)
+        )
+        // the long one cannot have ended
+        set(words, 1)
+        assert.strictEqual(yield* long.await, "done")
+      }
+      assert.isAbove((yield* ThreadPool.stats(threads)).steals, steals)
     })
   )
 
@@ -274,17 +269,62 @@ describe("the threads", { concurrent: false }, () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("options out of their range die", () =>
+  it.live.each<readonly [ThreadPool.Options, string]>([
+    [null as never, "the options must be an object, got null"],
+    [{ threads: 0 }, "threads must be an integer from 1 up, got 0"],
+    [{ threads: 1.5 }, "threads must be an integer from 1 up, got 1.5"],
+    [{ threads: "2" as never }, 'threads must be an integer from 1 up, got "2"'],
+    [{ threads: Infinity }, "threads must be an integer from 1 up, got Infinity"],
+    [{ capacity: -1 }, "capacity must be an integer from 0 up, or Infinity, got -1"],
+    [{ overflow: "drop" as never }, 'overflow must be "suspend" or "fail", got "drop"'],
+    [{ grace: NaN }, 'grace must be a duration such as "5 seconds", got NaN'],
+    [{ grace: "soon" as never }, 'grace must be a duration such as "5 seconds", got "soon"'],
+    [{ recycle: 5 as never }, "recycle must be an object, got 5"],
+    [{ recycle: { tasks: 0 } }, "recycle.tasks must be an integer from 1 up, or Infinity, got 0"],
+    [{ recycle: { heap: NaN } }, "recycle.heap must be an integer from 1 up, or Infinity, got NaN"],
+    [{ recycle: { age: NaN } }, 'recycle.age must be a duration such as "5 seconds", got NaN'],
+    [
+      { resourceLimits: { maxOldGenerationSizeMb: -1 } },
+      "resourceLimits.maxOldGenerationSizeMb must be a number of megabytes above 0, got -1"
+    ],
+    [
+      { resourceLimits: { stackSizeMb: "4" as never } },
+      'resourceLimits.stackSizeMb must be a number of megabytes above 0, got "4"'
+    ],
+    [{ resourceLimits: { maxHeap: 1 } as never }, "resourceLimits must be of maxOldGenerationSizeMb, "],
+    [{ preload: ["node:zlib" as never] }, 'preload must be a list of tasks, got "node:zlib"'],
+    [{ name: 1 as never }, "name must be a string, got 1"]
+  ])("options out of their range die: %o", ([options, message]) =>
     Effect.gen(function* () {
-      for (const options of [
-        { threads: 0 },
-        { threads: 1.5 },
-        { capacity: -1 },
-        { recycle: { tasks: 0 } },
-        { grace: NaN }
+      assert.include(
+        messageOf(yield* Effect.exit(Effect.scoped(ThreadPool.make(options)))),
+        `ThreadPool.make: ${message}`
+      )
+    })
+  )
+
+  it.live("a priority is refused, and not passed over", () =>
+    Effect.gen(function* () {
+      const doubles = ThreadPool.of(yield* pool, double)
+      const options = { priority: 5 }
+      for (const submission of [
+        WorkerPool.run(doubles, 1, options),
+        WorkerPool.submit(doubles, 1, options),
+        WorkerPool.submitAll(doubles, [1], options)
       ]) {
-        assert.match(messageOf(yield* Effect.exit(Effect.scoped(ThreadPool.make(options)))), /ThreadPool.make: /)
+        assert.strictEqual(
+          messageOf(yield* Effect.exit<unknown, unknown, never>(submission)),
+          "ThreadPool: a pool of threads has no priorities, got 5"
+        )
       }
+      assert.strictEqual(yield* WorkerPool.run(doubles, 1, { priority: 0 }), 2)
+    })
+  )
+
+  it.live("a task in the place of its call is told", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(ThreadPool.run(yield* pool, double as never))
+      assert.include(messageOf(exit), "it takes a call of a task, `task(input)`")
     })
   )
 

@@ -13,22 +13,28 @@ const simulate = (threads: number, work: number, grain: number, serial: number):
   const begin = (size: number) => ({ size, left: size > grain ? Math.ceil(size * serial) : size })
   busy[0] = begin(work)
   let remaining = work
+  // nobody looks where nothing can be: it would change nothing but the time that this takes
+  let waiting = 0
   let steps = 0
   while (remaining > 0) {
     steps++
     for (const [thread, own] of deques.entries()) {
       const task = busy[thread]
       if (task === undefined) {
+        if (waiting === 0) continue
         let size = own.pop()
         for (let turn = 1; turn < threads && size === empty; turn++) {
           size = deques[(thread + turn) % threads]!.steal()
           if (size === lost) size = empty
         }
-        if (size !== empty) busy[thread] = begin(size)
+        if (size === empty) continue
+        waiting--
+        busy[thread] = begin(size)
       } else if (--task.left <= 0) {
         if (task.size > grain) {
           const upper = task.size >> 1
           own.push(upper)
+          waiting++
           busy[thread] = begin(task.size - upper)
         } else {
           remaining -= task.size

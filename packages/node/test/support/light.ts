@@ -20,6 +20,16 @@ export const spin = ThreadTask.define(here, "spin", {
   }
 })
 
+/** Computes until as many have begun as are told, which takes as many threads; gives up where they do not come. */
+export const meet = ThreadTask.define(here, "meet", {
+  run: ({ of, words }: { readonly of: number; readonly words: Int32Array }) => {
+    Atomics.add(words, 0, 1)
+    const end = performance.now() + 20_000
+    while (Atomics.load(words, 0) < of && performance.now() < end);
+    return Atomics.load(words, 0) >= of
+  }
+})
+
 /** Says that it has begun, and computes until it is told to stop, in one of three ways. */
 export const watchful = ThreadTask.define(here, "watchful", {
   run: ({ how, words }: { readonly how: "interrupted" | "aborted" | "throwIfAborted"; readonly words: Int32Array }) => {
