@@ -151,6 +151,22 @@ const skewedOn = (contender: Contender) => async () => {
   }
 }
 
+/** How long 64 small tasks take that are asked for right after a long one, or after none. */
+const beside = (contender: Contender, before: ReadonlyArray<number>) => async () => {
+  const pool = await contender()
+  try {
+    await pool.all("identity", numbers(1_000), 64)
+    const busy = pool.all("spin", before.values(), 1)
+    const start = performance.now()
+    await pool.all("identity", numbers(64), 64)
+    const took = performance.now() - start
+    await busy
+    return took
+  } finally {
+    await pool.close()
+  }
+}
+
 const small = { task: "identity", inputs: numbers } as const
 
 const figures: ReadonlyArray<Figure> = [
@@ -176,6 +192,14 @@ const figures: ReadonlyArray<Figure> = [
     subjects: {
       ...Object.fromEntries(Object.entries(contenders).map(([name, one]) => [name, measured(skewedOn(one))])),
       ideal: Effect.succeed(Math.max(long, batch.reduce((sum, millis) => sum + millis, 0) / count))
+    }
+  },
+  {
+    id: "threads/beside-long",
+    unit: "ms",
+    subjects: {
+      ...Object.fromEntries(Object.entries(contenders).map(([name, one]) => [name, measured(beside(one, [long]))])),
+      "heddle-alone": measured(beside(contenders["heddle"]!, []))
     }
   },
   mapped("threads/map-uniform", tasks.uniform, work.uniform),

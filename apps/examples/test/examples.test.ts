@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 
 import * as adaptiveLimit from "../src/adaptive-limit.ts"
 import * as bulkApi from "../src/bulk-api.ts"
+import * as countPrimes from "../src/count-primes.ts"
 import * as crawl from "../src/crawl.ts"
 import * as databaseConnections from "../src/database-connections.ts"
 import * as fanOutFanIn from "../src/fan-out-fan-in.ts"
@@ -46,6 +47,7 @@ const programs = new Map<string, Effect.Effect<ReadonlyArray<string>, unknown>>(
   ["process-items.ts", processItems.program],
   ["orders-by-customer.ts", ordersByCustomer.program],
   ["process-with-work-stealing.ts", processWithWorkStealing.program],
+  ["count-primes.ts", countPrimes.program],
   ["bulk-api.ts", bulkApi.program],
   ["select-loop.ts", selectLoop.program]
 ])
