@@ -15,6 +15,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
@@ -24,8 +25,11 @@ import { defaults, make, type Options } from "./census.ts"
 import { Files } from "./files.ts"
 import { isInteractive, writeErr, writeOut } from "./output.ts"
 import { showProgress } from "./progress.ts"
+import * as Records from "./records/records.ts"
+import { serve } from "./records/serveEnricher.ts"
 import { render } from "./render.ts"
 import { type Report, ReportJson } from "./report.ts"
+import { counted } from "./text.ts"
 
 const ownModules = fileURLToPath(new URL("../../../node_modules", import.meta.url))
 
@@ -70,6 +74,34 @@ const parameters = {
   )
 }
 
+const enricherPort = 7070
+
+/** An enricher is asked for many records at once: more requests at a time would only wait for the same limit. */
+const maxRequests = 4
+
+const fileFlag = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar("file"), Flag.withDescription(description), Flag.optional)
+
+const recordParameters = {
+  ndjson: fileFlag("ndjson", "Instead of a census: enrich the records of this file, one per line of JSON; - is standard input"),
+  out: fileFlag("out", "With --ndjson: where the records go. Default: standard output"),
+  deadLetters: fileFlag("dead-letters", "With --ndjson: where lines go that are no records. Default: they are counted"),
+  checkpoint: fileFlag("checkpoint", "With --ndjson and --out: remembers what is done, and goes on there the next time"),
+  enricher: Flag.String("enricher").pipe(
+    Flag.withMetavar("url"),
+    Flag.withDescription(`With --ndjson: who is asked. Default: http://127.0.0.1:${enricherPort}`),
+    Flag.withDefault(`http://127.0.0.1:${enricherPort}`)
+  ),
+  rate: wholeNumber("rate", 1, 1_000_000).pipe(
+    Flag.withDescription("With --ndjson: requests per second, of 256 records each. Default: 100"),
+    Flag.withDefault(100)
+  ),
+  patience: wholeNumber("patience", 0, 1_000_000).pipe(
+    Flag.withDescription("With --ndjson: for how many seconds the enricher may be away. Default: 60"),
+    Flag.withDefault(60)
+  )
+}
+
 /** Ends the process with a code; the reason has been printed. */
 class Stop extends Data.TaggedError("Stop")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
@@ -93,12 +125,72 @@ const runCensus = Effect.fnUntraced(function* (options: Options & { readonly jso
   yield* print(report)
 })
 
-const command = Command.make("census", parameters, ({ dir, ...options }) =>
-  runCensus({ root: dir, ...options }).pipe(Effect.catchTag(["RootError", "OutputError"], stop))
+const summary = ({ dead, written }: Records.Counts): string =>
+  `census: ${counted(written, "record")} written, ${counted(dead, "dead letter")}\n`
+
+/** The records are on standard output, so what is said about them is on standard error. */
+const runRecords = Effect.fnUntraced(function* (options: Records.Options) {
+  const counts: Records.Counts = { written: 0, dead: 0 }
+  yield* Records.run(options, counts).pipe(Effect.ensuring(Effect.suspend(() => writeErr(summary(counts)))))
+})
+
+const refuse = (message: string) =>
+  Effect.andThen(writeErr(`census: ${message}\n`), Effect.fail(new Stop({ code: 1 })))
+
+const serveEnricher = Command.make(
+  "serve-enricher",
+  {
+    port: wholeNumber("port", 0, 65_535).pipe(
+      Flag.withDescription(`Where to listen; 0 for any port that is free. Default: ${enricherPort}`),
+      Flag.withDefault(enricherPort)
+    ),
+    rate: wholeNumber("rate", 1, 1_000_000).pipe(
+      Flag.withDescription("Requests per second; others are told when to come again. Default: 100"),
+      Flag.withDefault(100)
+    )
+  },
+  (options) =>
+    serve(options).pipe(
+      Effect.flatMap((url) => writeOut(`${url}\n`)),
+      Effect.andThen(Effect.never),
+      Effect.scoped,
+      Effect.catchTag(["ListenError", "OutputError"], stop)
+    )
+).pipe(Command.withDescription("Serves who owns a package, for --ndjson, on the loopback interface."))
+
+const command = Command.make(
+  "census",
+  { ...parameters, ...recordParameters },
+  Effect.fnUntraced(function* (flags) {
+    const { concurrency, json, maxBytesInFlight, patience, rate, top } = flags
+    const [checkpoint, deadLetters, input, output] = [flags.checkpoint, flags.deadLetters, flags.ndjson, flags.out].map(
+      Option.getOrUndefined
+    )
+    if (input === undefined) {
+      if (checkpoint !== undefined || deadLetters !== undefined || output !== undefined) {
+        return yield* refuse("--checkpoint, --dead-letters and --out need --ndjson")
+      }
+      return yield* runCensus({ root: flags.dir, concurrency, maxBytesInFlight, top, json })
+    }
+    if (checkpoint !== undefined && output === undefined) {
+      return yield* refuse("--checkpoint needs --out: in standard output a line that was torn could not be mended")
+    }
+    yield* runRecords({
+      input,
+      output,
+      deadLetters,
+      checkpoint,
+      url: flags.enricher,
+      rate,
+      patience: Duration.seconds(patience),
+      concurrency: Math.min(concurrency, maxRequests)
+    })
+  }, Effect.catch((error) => (error._tag === "Stop" ? Effect.fail(error) : stop(error))))
 ).pipe(
   Command.withDescription(
     "Says what is in a directory tree: files by kind, the largest packages, packages in several versions, identical files, licences."
-  )
+  ),
+  Command.withSubcommands([serveEnricher])
 )
 
 // The first signal ends the census in order. A second one ends the process: a file system that does not answer must not

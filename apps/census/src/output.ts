@@ -4,14 +4,23 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
-/** The report could not be written, to a full disk for example. */
-export class OutputError extends Data.TaggedError("OutputError")<{ readonly reason: string }> {
+/** The output could not be written, to a full disk for example. */
+export class OutputError extends Data.TaggedError("OutputError")<{
+  readonly reason: string
+  /** Whether whoever read it has gone. */
+  readonly isGone: boolean
+}> {
+  static of(error: NodeJS.ErrnoException): OutputError {
+    return isGone(error)
+      ? new OutputError({ reason: "nobody reads it any more", isGone: true })
+      : new OutputError({ reason: error.message, isGone: false })
+  }
+
   override get message(): string {
     return `cannot write the output: ${this.reason}`
   }
 }
 
-/** A reader that has gone (`census | head -1`) has seen enough: that is no failure. */
 const isGone = (error: NodeJS.ErrnoException): boolean =>
   error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED"
 
@@ -26,13 +35,18 @@ const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void, Ou
     Effect.callback<void, OutputError>((resume) => {
       if (stream.listenerCount("error", ignore) === 0) stream.on("error", ignore)
       stream.write(text, (error) =>
-        resume(!error || isGone(error) ? Effect.void : Effect.fail(new OutputError({ reason: error.message })))
+        resume(error ? Effect.fail(OutputError.of(error)) : Effect.void)
       )
     })
   )
 
-export const writeOut = (text: string): Effect.Effect<void, OutputError> =>
+/** Data: a reader that has gone has not got it. */
+export const writeData = (text: string): Effect.Effect<void, OutputError> =>
   Effect.suspend(() => write(process.stdout, text))
+
+/** A report: a reader that has gone (`census | head -1`) has seen enough, and that is no failure. */
+export const writeOut = (text: string): Effect.Effect<void, OutputError> =>
+  Effect.catch(writeData(text), (error) => (error.isGone ? Effect.void : Effect.fail(error)))
 
 /** What cannot be said on standard error cannot be said at all. */
 export const writeErr = (text: string): Effect.Effect<void> =>
