@@ -45,7 +45,7 @@ export const make = Effect.fnUntraced(function* ({ patience, rate, url }: Option
     name: "enricher",
     limit: RateLimit.tokenBucket({ limit: rate, interval: "1 second", burst: 1 })
   })
-  const silence = Duration.format(patience)
+  const silence = `${Duration.toSeconds(patience)} s`
   // Of all requests together: one that is answered shows that the enricher is there.
   let answered = yield* Clock.currentTimeMillis
 

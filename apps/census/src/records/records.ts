@@ -18,7 +18,7 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import * as Pipeline from "heddle/Pipeline"
 
 import { type OutputError, writeData } from "../output.ts"
@@ -102,7 +102,8 @@ export const run = Effect.fnUntraced(function* (options: Options, counts: Counts
       })
     )
   )
-  yield* Effect.provide(all, store)
+  // what stopped it says enough without the name of the stage
+  yield* Effect.provide(all, store).pipe(Effect.catchTag("StageError", ({ error }) => Effect.fail(error)))
 }, Effect.scoped)
 
 // ---------------------------------------------------------------------------------------------------------------------

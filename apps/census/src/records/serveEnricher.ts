@@ -87,7 +87,7 @@ const answer = Effect.fnUntraced(function* (limiter: RateLimiter.RateLimiter, re
   const body = yield* Effect.option(Effect.tryPromise(() => text(request)))
   if (!(yield* RateLimiter.takeIfAvailable(limiter))) {
     const wait = Math.ceil(Duration.toSeconds(yield* RateLimiter.peek(limiter)))
-    return { status: 429, headers: { "retry-after": `${wait}` } } satisfies Answer as Answer
+    return { status: 429, headers: { "retry-after": `${wait}` } } satisfies Answer
   }
   const question = Option.flatMap(body, decodeQuestion)
   if (Option.isNone(question)) return { status: 400 }
