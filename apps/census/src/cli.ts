@@ -83,10 +83,16 @@ const fileFlag = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar("file"), Flag.withDescription(description), Flag.optional)
 
 const recordParameters = {
-  ndjson: fileFlag("ndjson", "Instead of a census: enrich the records of this file, one per line of JSON; - is standard input"),
+  ndjson: fileFlag(
+    "ndjson",
+    "Instead of a census: enrich the records of this file, one per line of JSON; - is standard input"
+  ),
   out: fileFlag("out", "With --ndjson: where the records go. Default: standard output"),
   deadLetters: fileFlag("dead-letters", "With --ndjson: where lines go that are no records. Default: they are counted"),
-  checkpoint: fileFlag("checkpoint", "With --ndjson and --out: remembers what is done, and goes on there the next time"),
+  checkpoint: fileFlag(
+    "checkpoint",
+    "With --ndjson and --out: remembers what is done, and goes on there the next time"
+  ),
   enricher: Flag.String("enricher").pipe(
     Flag.withMetavar("url"),
     Flag.withDescription(`With --ndjson: who is asked. Default: http://127.0.0.1:${enricherPort}`),
@@ -134,8 +140,7 @@ const runRecords = Effect.fnUntraced(function* (options: Records.Options) {
   yield* Records.run(options, counts).pipe(Effect.ensuring(Effect.suspend(() => writeErr(summary(counts)))))
 })
 
-const refuse = (message: string) =>
-  Effect.andThen(writeErr(`census: ${message}\n`), Effect.fail(new Stop({ code: 1 })))
+const refuse = (message: string) => Effect.andThen(writeErr(`census: ${message}\n`), Effect.fail(new Stop({ code: 1 })))
 
 const serveEnricher = Command.make(
   "serve-enricher",
@@ -158,34 +163,39 @@ const serveEnricher = Command.make(
     )
 ).pipe(Command.withDescription("Serves who owns a package, for --ndjson, on the loopback interface."))
 
-const command = Command.make(
-  "census",
-  { ...parameters, ...recordParameters },
-  Effect.fnUntraced(function* (flags) {
-    const { concurrency, json, maxBytesInFlight, patience, rate, top } = flags
-    const [checkpoint, deadLetters, input, output] = [flags.checkpoint, flags.deadLetters, flags.ndjson, flags.out].map(
-      Option.getOrUndefined
-    )
-    if (input === undefined) {
-      if (checkpoint !== undefined || deadLetters !== undefined || output !== undefined) {
-        return yield* refuse("--checkpoint, --dead-letters and --out need --ndjson")
-      }
-      return yield* runCensus({ root: flags.dir, concurrency, maxBytesInFlight, top, json })
-    }
-    if (checkpoint !== undefined && output === undefined) {
-      return yield* refuse("--checkpoint needs --out: in standard output a line that was torn could not be mended")
-    }
-    yield* runRecords({
-      input,
-      output,
-      deadLetters,
-      checkpoint,
-      url: flags.enricher,
-      rate,
-      patience: Duration.seconds(patience),
-      concurrency: Math.min(concurrency, maxRequests)
-    })
-  }, Effect.catch((error) => (error._tag === "Stop" ? Effect.fail(error) : stop(error))))
+type Flags = Command.Command.Config.Infer<typeof parameters & typeof recordParameters>
+
+const runFiles = Effect.fnUntraced(function* ({ checkpoint, deadLetters, dir, out, ...options }: Flags) {
+  if ([checkpoint, deadLetters, out].some(Option.isSome)) {
+    return yield* refuse("--checkpoint, --dead-letters and --out need --ndjson")
+  }
+  const { concurrency, json, maxBytesInFlight, top } = options
+  return yield* runCensus({ root: dir, concurrency, maxBytesInFlight, top, json })
+})
+
+const runLines = Effect.fnUntraced(function* (input: string, flags: Flags) {
+  const { concurrency, enricher, patience, rate } = flags
+  const [checkpoint, deadLetters, output] = [flags.checkpoint, flags.deadLetters, flags.out].map(Option.getOrUndefined)
+  if (checkpoint !== undefined && output === undefined) {
+    return yield* refuse("--checkpoint needs --out: in standard output a line that was torn could not be mended")
+  }
+  return yield* runRecords({
+    input,
+    output,
+    deadLetters,
+    checkpoint,
+    url: enricher,
+    rate,
+    patience: Duration.seconds(patience),
+    concurrency: Math.min(concurrency, maxRequests)
+  })
+})
+
+const command = Command.make("census", { ...parameters, ...recordParameters }, (flags) =>
+  Option.match(flags.ndjson, {
+    onNone: () => runFiles(flags),
+    onSome: (input) => runLines(input, flags)
+  }).pipe(Effect.catch((error) => (error._tag === "Stop" ? Effect.fail(error) : stop(error))))
 ).pipe(
   Command.withDescription(
     "Says what is in a directory tree: files by kind, the largest packages, packages in several versions, identical files, licences."

@@ -34,9 +34,7 @@ const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void, Ou
   Effect.uninterruptible(
     Effect.callback<void, OutputError>((resume) => {
       if (stream.listenerCount("error", ignore) === 0) stream.on("error", ignore)
-      stream.write(text, (error) =>
-        resume(error ? Effect.fail(OutputError.of(error)) : Effect.void)
-      )
+      stream.write(text, (error) => resume(error ? Effect.fail(OutputError.of(error)) : Effect.void))
     })
   )
 

@@ -22,11 +22,27 @@ it.effect(
   () =>
     Effect.gen(function* () {
       const numbers = Array.from({ length: batch * batches }, (_, index) => index + 1)
-      const folder = yield* folderWith({ in: numbers.map((line) => (isBad(line) ? "?\n" : `${record(line)}\n`)).join("") })
+      const folder = yield* folderWith({
+        in: numbers.map((line) => (isBad(line) ? "?\n" : `${record(line)}\n`)).join("")
+      })
       const { url } = yield* startEnricher(100_000)
       const [out, dead] = [`${folder}/out`, `${folder}/dead`]
       const begin = (rate: number) =>
-        start(process.execPath, [main, '--ndjson', `${folder}/in`, '--out', out, '--dead-letters', dead, '--checkpoint', `${folder}/done`, '--enricher', url, '--rate', `${rate}`])
+        start(process.execPath, [
+          main,
+          "--ndjson",
+          `${folder}/in`,
+          "--out",
+          out,
+          "--dead-letters",
+          dead,
+          "--checkpoint",
+          `${folder}/done`,
+          "--enricher",
+          url,
+          "--rate",
+          `${rate}`
+        ])
       const whole = () => {
         const text = fs.existsSync(out) ? fs.readFileSync(out, "utf8") : ""
         return text.slice(0, text.lastIndexOf("\n") + 1).length
@@ -55,7 +71,10 @@ it.effect(
       const text = fs.readFileSync(out, "utf8")
       const seen = new Set<number>()
       for (const [index, from] of starts.entries()) {
-        const lines = text.slice(from, starts[index + 1]).split("\n").slice(0, -1)
+        const lines = text
+          .slice(from, starts[index + 1])
+          .split("\n")
+          .slice(0, -1)
         const run = lines.map((line): number => JSON.parse(line).line)
         const repeated = run.filter((line) => seen.has(line)).length
         assert.strictEqual(new Set(run).size, run.length, "one run wrote a record twice")

@@ -27,7 +27,6 @@ const ownEnricher = (respond: (response: http.ServerResponse, before: number, pa
         request.on("end", () => respond(response, before++, JSON.parse(body).length))
       })
       server.listen(0, "127.0.0.1", () => {
-        // eslint-disable-next-line typescript/no-unsafe-type-assertion -- a server on a port has an address of this form
         const { port } = server.address() as AddressInfo
         resume(Effect.succeed({ server, url: `http://127.0.0.1:${port}` }))
       })
@@ -121,7 +120,16 @@ describe("records", () => {
           else giveOwners(response, packages)
         })
         const { code, stderr } = yield* runCensus(
-          "--ndjson", `${folder}/in`, "--out", `${folder}/out`, "--enricher", url, "--rate", "2", "--concurrency", "1"
+          "--ndjson",
+          `${folder}/in`,
+          "--out",
+          `${folder}/out`,
+          "--enricher",
+          url,
+          "--rate",
+          "2",
+          "--concurrency",
+          "1"
         )
         assert.deepStrictEqual([code, stderr], [0, "census: 1,024 records written, 0 dead letters\n"])
         assert.deepStrictEqual(linesIn(`${folder}/out`), upTo(1024))
@@ -153,7 +161,17 @@ describe("records", () => {
       Effect.gen(function* () {
         const folder = yield* folderWith({ in: recordLines(5120) })
         const first = yield* startEnricher(1000)
-        const census = yield* start(process.execPath, [main, "--ndjson", `${folder}/in`, "--out", `${folder}/out`, "--enricher", first.url, "--rate", "30"])
+        const census = yield* start(process.execPath, [
+          main,
+          "--ndjson",
+          `${folder}/in`,
+          "--out",
+          `${folder}/out`,
+          "--enricher",
+          first.url,
+          "--rate",
+          "30"
+        ])
         yield* until(() => sizeOf(`${folder}/out`) > 0)
         yield* first.kill
         yield* startEnricher(1000, new URL(first.url).port)

@@ -30,7 +30,7 @@ export interface Options {
 export const maxPackages = 256
 
 /** One answer per package, in their order: null for one that it does not know. */
-export const Owners = Schema.Array(Schema.NullOr(Schema.String))
+const Owners = Schema.Array(Schema.NullOr(Schema.String))
 
 export interface Enricher {
   /** The pace at which it may be asked. What it says with a 429 counts for all who wait. */

@@ -50,7 +50,7 @@ const removeTornLine = (file: number): void => {
   const stat = fs.fstatSync(file)
   if (!stat.isFile()) return
   const buffer = Buffer.allocUnsafe(64 * 1024)
-  for (let end = stat.size; end > 0; ) {
+  for (let end = stat.size; end > 0;) {
     const start = Math.max(0, end - buffer.length)
     const read = fs.readSync(file, buffer, 0, end - start, start)
     const last = buffer.subarray(0, read).lastIndexOf("\n")

@@ -57,7 +57,6 @@ export const serve = Effect.fnUntraced(function* ({
         server.closeAllConnections()
       })
   )
-  // eslint-disable-next-line typescript/no-unsafe-type-assertion -- a server on a port has an address of this form
   const address = server.address() as AddressInfo
   return `http://127.0.0.1:${address.port}`
 })

@@ -24,7 +24,13 @@ export const startEnricher = Effect.fnUntraced(function* (rate: number, port: nu
   const url = yield* Effect.callback<string>((resume) => {
     child.stdout?.once("data", (text: string) => resume(Effect.succeed(text.trim())))
   })
-  return { url, kill: Effect.andThen(Effect.sync(() => child.kill("SIGKILL")), ended) }
+  return {
+    url,
+    kill: Effect.andThen(
+      Effect.sync(() => child.kill("SIGKILL")),
+      ended
+    )
+  }
 })
 
 export const sizeOf = (file: string): number => fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0
