@@ -170,7 +170,11 @@ const runFiles = Effect.fnUntraced(function* ({ checkpoint, deadLetters, dir, ou
     return yield* refuse("--checkpoint, --dead-letters and --out need --ndjson")
   }
   const { concurrency, json, maxBytesInFlight, top } = options
-  return yield* runCensus({ root: dir, concurrency, maxBytesInFlight, top, json })
+  return yield* Effect.catchTag(
+    runCensus({ root: dir, concurrency, maxBytesInFlight, top, json }),
+    ["RootError", "OutputError"],
+    stop
+  )
 })
 
 const runLines = Effect.fnUntraced(function* (input: string, flags: Flags) {
@@ -188,14 +192,16 @@ const runLines = Effect.fnUntraced(function* (input: string, flags: Flags) {
     rate,
     patience: Duration.seconds(patience),
     concurrency: Math.min(concurrency, maxRequests)
-  })
+  }).pipe(Effect.catch(stop))
 })
 
-const command = Command.make("census", { ...parameters, ...recordParameters }, (flags) =>
-  Option.match(flags.ndjson, {
-    onNone: () => runFiles(flags),
-    onSome: (input) => runLines(input, flags)
-  }).pipe(Effect.catch((error) => (error._tag === "Stop" ? Effect.fail(error) : stop(error))))
+const command = Command.make(
+  "census",
+  { ...parameters, ...recordParameters },
+  Effect.fnUntraced(function* (flags) {
+    const input = Option.getOrUndefined(flags.ndjson)
+    yield* input === undefined ? runFiles(flags) : runLines(input, flags)
+  })
 ).pipe(
   Command.withDescription(
     "Says what is in a directory tree: files by kind, the largest packages, packages in several versions, identical files, licences."

@@ -44,7 +44,7 @@ export const writeData = (text: string): Effect.Effect<void, OutputError> =>
 
 /** A report: a reader that has gone (`census | head -1`) has seen enough, and that is no failure. */
 export const writeOut = (text: string): Effect.Effect<void, OutputError> =>
-  Effect.catch(writeData(text), (error) => (error.isGone ? Effect.void : Effect.fail(error)))
+  writeData(text).pipe(Effect.catch((error) => (error.isGone ? Effect.void : Effect.fail(error))))
 
 /** What cannot be said on standard error cannot be said at all. */
 export const writeErr = (text: string): Effect.Effect<void> =>

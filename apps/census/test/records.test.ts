@@ -87,7 +87,7 @@ describe("records", () => {
           ]
         )
         const dead = fs.readFileSync(`${folder}/dead`, "utf8").trim().split("\n")
-        assert.deepStrictEqual(linesIn(`${folder}/dead`).toSorted(), [10, 12, 4, 5, 6, 7, 8, 9])
+        assert.deepStrictEqual(new Set(linesIn(`${folder}/dead`)), new Set([4, 5, 6, 7, 8, 9, 10, 12]))
         assert.isTrue(dead.every((line) => line.length < 1200))
         for (const reason of [
           /"line":4,"reason":"is not JSON","text":"{"/,
