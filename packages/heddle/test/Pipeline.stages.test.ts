@@ -18,6 +18,7 @@ import * as Bulkhead from "../src/Bulkhead.ts"
 import * as Pipeline from "../src/Pipeline.ts"
 import * as RateLimit from "../src/RateLimit.ts"
 import * as RateLimiter from "../src/RateLimiter.ts"
+import * as WorkerPool from "../src/WorkerPool.ts"
 import { gauge, matrix, numbers, settle, sorted, source, start, timed } from "./support/pipeline.ts"
 
 const pause = (millis: number) => Effect.sleep(Duration.millis(millis))
@@ -615,6 +616,87 @@ describe("attempts", () => {
         Pipeline.runCollect
       )
       assert.deepStrictEqual(out, [2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3])
+    })
+  )
+
+  it.effect("a WorkerPool does the work, as many at a time as it has workers", () =>
+    Effect.gen(function* () {
+      for (const { concurrency, ordered } of matrix) {
+        const { around, seen } = gauge()
+        const pool = yield* WorkerPool.make({
+          workers: 3,
+          handle: (task: string) =>
+            around(Effect.andThen(pause(10), task === "2!" ? Effect.fail("refused" as const) : Effect.succeed(task)))
+        })
+        const failures: Array<string> = []
+        const { result } = yield* timed(
+          source(12).pipe(
+            Pipeline.stage("work", (n) => Effect.succeed(`${n}!`), {
+              pool,
+              concurrency,
+              ordered,
+              onError: { deadLetter: ({ error, input }) => Effect.sync(() => failures.push(`${input} ${error}`)) }
+            }),
+            Pipeline.runCollect
+          )
+        )
+        const expected = numbers(12).flatMap((n) => (n === 2 ? [] : [`${n}!`]))
+        assert.deepStrictEqual(ordered ? result : result.toSorted(), ordered ? expected : expected.toSorted())
+        assert.deepStrictEqual([failures, seen.peak], [["2 refused"], Math.min(3, concurrency)])
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("a WorkerPool that is closed is a failure of the element, and one without room says so", () =>
+    Effect.gen(function* () {
+      const pool = yield* WorkerPool.make({
+        workers: 1,
+        capacity: 0,
+        overflow: "fail",
+        handle: (n: number) => Effect.as(pause(10), n)
+      })
+      const run = timed(
+        Pipeline.runCollect(source(2).pipe(Pipeline.stage("work", Effect.succeed, { pool, concurrency: 2 }))).pipe(
+          Effect.flip
+        )
+      )
+      const full = yield* run
+      assert.deepStrictEqual([full.result._tag, full.result.input, full.result.error._tag], ["StageError", 1, "PoolFull"])
+      yield* WorkerPool.close(pool)
+      const closed = yield* run
+      assert.deepStrictEqual([closed.result.input, closed.result.error._tag], [0, "PoolClosed"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("a run that stops takes its elements out of a WorkerPool, which goes on for others", () =>
+    Effect.gen(function* () {
+      const { around, seen } = gauge()
+      const pool = yield* WorkerPool.make({
+        workers: 2,
+        handle: (millis: number) => around(Effect.as(pause(millis), millis))
+      })
+      const fiber = yield* start(
+        Pipeline.from(Stream.make(60_000, 60_000, 60_000, 60_000)).pipe(
+          Pipeline.stage("work", Effect.succeed, { pool, concurrency: 4 }),
+          Pipeline.runCollect
+        )
+      )
+      yield* settle
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual([seen.started, seen.active], [2, 0])
+      assert.strictEqual((yield* timed(WorkerPool.run(pool, 10))).millis, 10)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("a pool that is none dies with the value and the rule", () =>
+    Effect.gen(function* () {
+      const cause = yield* source(1).pipe(
+        Pipeline.stage("work", Effect.succeed, { pool: {} as Pipeline.Pool<number, number> }),
+        Pipeline.runCollect,
+        Effect.sandbox,
+        Effect.flip
+      )
+      assert.include(String(Cause.squash(cause)), `"work": pool must be a WorkerPool or { run: a function }, got {}`)
     })
   )
 })

@@ -7,6 +7,7 @@ import { describe, expectTypeOf, test } from "vitest"
 import type * as Bulkhead from "../src/Bulkhead.ts"
 import * as Pipeline from "../src/Pipeline.ts"
 import type * as RateLimiter from "../src/RateLimiter.ts"
+import type * as WorkerPool from "../src/WorkerPool.ts"
 
 interface ParseError {
   readonly _tag: "ParseError"
@@ -126,6 +127,8 @@ interface Lookup {
 declare const limiter: RateLimiter.RateLimiter<"full">
 declare const bulkhead: Bulkhead.Bulkhead
 declare const pool: Pipeline.Pool<number, Date, "pool", Lookup>
+declare const workers: WorkerPool.WorkerPool<number, Date, "task", "full">
+declare const fibers: WorkerPool.FiberPool<number, Date>
 
 describe("guards of a stage", () => {
   test("what limiter and bulkhead fail with is an error of the element", () => {
@@ -154,6 +157,36 @@ describe("guards of a stage", () => {
     >()
     // @ts-expect-error the pool takes numbers
     source.pipe(Pipeline.stage("work", (text: string) => Effect.succeed(text), { pool }))
+  })
+
+  test("a WorkerPool adds what its tasks fail with and what refuses them", () => {
+    type Refused = "task" | "full" | WorkerPool.PoolClosed
+    expectTypeOf(source.pipe(Pipeline.stage("work", never, { pool: workers }))).toEqualTypeOf<
+      Pipeline.Pipeline<Date, "source" | Pipeline.StageError<"work", Refused, string>, "Source">
+    >()
+    expectTypeOf(
+      source.pipe(Pipeline.stage("work", parse, { pool: fibers, key: (text) => text.length }))
+    ).toEqualTypeOf<
+      Pipeline.Pipeline<
+        Date,
+        "source" | Pipeline.StageError<"work", ParseError | WorkerPool.PoolClosed, string>,
+        "Source" | Database
+      >
+    >()
+    const caught = source.pipe(
+      Pipeline.stage("work", never, {
+        pool: workers,
+        onError: {
+          deadLetter: (failure) => {
+            expectTypeOf(failure).toEqualTypeOf<Pipeline.StageError<"work", Refused, string>>()
+            return Effect.void
+          }
+        }
+      })
+    )
+    expectTypeOf(caught).toEqualTypeOf<Pipeline.Pipeline<Date, "source", "Source">>()
+    // @ts-expect-error the pool takes numbers
+    source.pipe(Pipeline.stage("work", (text: string) => Effect.succeed(text), { pool: workers }))
   })
 
   test("a dead-letter sink is given all that its elements may fail with", () => {

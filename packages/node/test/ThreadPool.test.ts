@@ -6,6 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import * as Pipeline from "heddle/Pipeline"
 import * as WorkerPool from "heddle/WorkerPool"
 
 import * as ThreadPool from "../src/ThreadPool.ts"
@@ -333,6 +335,36 @@ describe("the threads", { concurrent: false }, () => {
       const threads = yield* pool
       const jobs = yield* WorkerPool.submitAll(threads, [double(1), identity("x")])
       assert.deepStrictEqual(yield* Effect.forEach(jobs, (job) => job.await), [2, "x"])
+    })
+  )
+})
+
+describe("a stage of a pipeline", { concurrent: false }, () => {
+  it.live("has its work done by threads, in order, and names the element that fails", () =>
+    Effect.gen(function* () {
+      const threads = yield* pool
+      const source = Pipeline.from(Stream.fromIterable(range(50)))
+      const doubled = yield* source.pipe(
+        Pipeline.stage("double", (n) => Effect.succeed(n), { pool: ThreadPool.of(threads, double), concurrency: 4 }),
+        Pipeline.runCollect
+      )
+      assert.deepStrictEqual(
+        doubled,
+        range(50).map((n) => n * 2)
+      )
+      // the pool itself takes the calls that the stage's function makes
+      const calls = yield* source.pipe(
+        Pipeline.stage("double", (n) => Effect.succeed(double(n)), { pool: threads, concurrency: 4 }),
+        Pipeline.runCollect
+      )
+      assert.deepStrictEqual(calls, doubled)
+      const error = yield* source.pipe(
+        Pipeline.stage("half", (n) => Effect.succeed(n + 1), { pool: ThreadPool.of(threads, half), concurrency: 4 }),
+        Pipeline.runCollect,
+        Effect.flip
+      )
+      assert.strictEqual(error._tag === "StageError" && error.input, 0)
+      assert.instanceOf(error.error, Odd)
     })
   )
 })

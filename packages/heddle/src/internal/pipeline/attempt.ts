@@ -10,8 +10,10 @@ import * as Effect from "effect/Effect"
 
 import { type Bulkhead, withPermit } from "../../Bulkhead.ts"
 import { type RateLimiter, withLimit } from "../../RateLimiter.ts"
+import { run as runIn } from "../../WorkerPool.ts"
+import { TypeId } from "../pool/model.ts"
 import type { Meter } from "./meter.ts"
-import { type Pool, type StageOptions, StageTimeout } from "./model.ts"
+import { type AnyPool, type StageOptions, StageTimeout } from "./model.ts"
 
 type Work<In> = (input: In) => Effect.Effect<any, any, any>
 
@@ -39,8 +41,11 @@ export const attempts = <In>(name: string, f: Work<In>, options: AttemptOptions,
     )
 }
 
-const inPool = <In>(pool: Pool<any, any, any, any> | undefined): Around<In> | undefined =>
-  pool && ((effect) => Effect.flatMap(effect, (task) => pool.run(task)))
+const inPool = <In>(pool: AnyPool<any> | undefined): Around<In> | undefined => {
+  if (pool === undefined) return undefined
+  const run: Work<any> = TypeId in pool ? (task) => runIn(pool, task) : (task) => pool.run(task)
+  return (effect) => Effect.flatMap(effect, run)
+}
 
 const inTime = <In>(name: string, timeout: Duration.Duration | undefined): Around<In> | undefined =>
   timeout &&

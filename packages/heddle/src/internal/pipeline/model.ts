@@ -9,6 +9,7 @@ import type * as Schedule from "effect/Schedule"
 import type { Bulkhead, BulkheadError } from "../../Bulkhead.ts"
 import type { RateLimited, RateLimiter } from "../../RateLimiter.ts"
 import { describe } from "../defect.ts"
+import type { PoolClosed, WorkerPool } from "../pool/model.ts"
 
 /**
  * An element failed and the stage's `onError` was `"fail"`.
@@ -51,7 +52,7 @@ export class StageTimeout<Name extends string, In> extends Data.TaggedError("Sta
 }
 
 /**
- * Somebody who does the work of a stage elsewhere: `{ run: (task) => WorkerPool.run(pool, task) }`.
+ * Whoever else than a `WorkerPool` does the work of a stage.
  *
  * @since 0.1.0
  * @category models
@@ -93,8 +94,11 @@ export interface StageOptions<in In = any, in Task = any> {
   readonly limiter?: RateLimiter<any> | undefined
   /** Every attempt runs in one of its permits, which it takes before a token of `limiter`. */
   readonly bulkhead?: Bulkhead | undefined
-  /** Does the work: what the stage's function gives is the task, and what the pool makes of it the stage's result. */
-  readonly pool?: Pool<Task, unknown, unknown, any> | undefined
+  /**
+   * Does the work: what the stage's function gives is the task, and what the pool makes of it the stage's result. A
+   * `WorkerPool` of any engine, or a `Pool`. What a closed one refuses is an error of the element.
+   */
+  readonly pool?: AnyPool<Task> | undefined
 }
 
 /**
@@ -157,16 +161,28 @@ export interface GuardedOptions<In, Out, Timeout, Retry, Limiter, Permits, Worke
     Omit<StageOptions<In>, keyof Guards<unknown, unknown, unknown, unknown, unknown>>,
     Partial<Guards<Timeout, Retry, Limiter, Permits, Workers & Accepting<Out>>> {}
 
+/** Who does tasks for a stage, in either form. */
+export type AnyPool<Task> = WorkerPool<Task, unknown, unknown, unknown> | Pool<Task, unknown, unknown, any>
+
 /** Takes what the stage's function gives. Checked apart from what is inferred. */
-type Accepting<Task> = Pool<Task, unknown, unknown, any> | undefined
+type Accepting<Task> = AnyPool<Task> | undefined
 
 type Get<Options, Key extends string> = Key extends keyof Options ? Options[Key] : undefined
 
 type LimiterError<Limiter> = Limiter extends RateLimiter<infer E> ? RateLimited | E : never
 type BulkheadErrorOf<Given> = Given extends Bulkhead ? BulkheadError : never
-type PoolError<Given> = Given extends Pool<never, unknown, infer E, unknown> ? E : never
+type PoolError<Given> =
+  Given extends WorkerPool<never, unknown, infer E, infer X>
+    ? E | X | PoolClosed
+    : Given extends Pool<never, unknown, infer E, unknown>
+      ? E
+      : never
 type PoolServices<Given> = Given extends Pool<never, unknown, unknown, infer R> ? R : never
-type PoolOut<Given, Task> = Given extends Pool<never, infer Out, unknown, unknown> ? Out : Task
+type PoolOut<Given, Task> = Given extends
+  | WorkerPool<never, infer Out, unknown, unknown>
+  | Pool<never, infer Out, unknown, unknown>
+  ? Out
+  : Task
 type ScheduleError<Given> = Given extends Schedule.Schedule<unknown, never, infer E, unknown> ? E : never
 type ScheduleServices<Given> = Given extends Schedule.Schedule<unknown, never, unknown, infer R> ? R : never
 type TimeoutOf<Name extends string, In, Given> = unknown extends Given

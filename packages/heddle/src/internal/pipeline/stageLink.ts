@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { hasProperty } from "effect/Predicate"
 
 import { checkCount, checkDuration, checkPositive, describe } from "../defect.ts"
+import { TypeId as WorkerPoolTypeId } from "../pool/model.ts"
 import { attempts } from "./attempt.ts"
 import type { Figures, Link } from "./description.ts"
 import { Meter } from "./meter.ts"
@@ -47,6 +48,7 @@ const configOf = (
   checkCount(label, "readAhead", readAhead, "finite")
   const timeout = options.timeout === undefined ? undefined : checkDuration(label, "timeout", options.timeout)
   checkOnError(label, onError)
+  checkPool(label, options.pool)
   return {
     run: attempts(name, f, { ...options, timeout }, meter),
     explain: (input, cause) => Cause.map(cause, (error) => stageError(name, error, input)),
@@ -108,4 +110,10 @@ const checkOnError = (label: string, onError: unknown): void => {
   throw new TypeError(
     `${label}: onError must be "fail", "skip" or { deadLetter: a function }, got ${describe(onError)}`
   )
+}
+
+const checkPool = (label: string, pool: unknown): void => {
+  if (pool === undefined || hasProperty(pool, WorkerPoolTypeId)) return
+  if (hasProperty(pool, "run") && typeof pool.run === "function") return
+  throw new TypeError(`${label}: pool must be a WorkerPool or { run: a function }, got ${describe(pool)}`)
 }
