@@ -459,6 +459,32 @@ describe("keys", () => {
     })
   )
 
+  it.effect("of those that are due the first begins first, and without room too if all wait for it", () =>
+    Effect.gen(function* () {
+      // 2 and 4, 3 and 5 share a key. While nobody takes 1, the results fill the buffer; 5 is due, then 4
+      const slow = new Map([
+        [2, { key: "even", millis: 200 }],
+        [3, { key: "odd", millis: 100 }],
+        [4, { key: "even", millis: 1 }],
+        [5, { key: "odd", millis: 1 }]
+      ])
+      const fiber = yield* start(
+        source(40).pipe(
+          Pipeline.stage("work", (n) => Effect.as(pause(slow.get(n)?.millis ?? 1), n), {
+            key: (n) => slow.get(n)?.key ?? n,
+            concurrency: 3,
+            buffer: 20,
+            readAhead: 4
+          }),
+          Pipeline.tap(() => pause(1000)),
+          Pipeline.runCollect
+        )
+      )
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(fiber.pollUnsafe(), Exit.succeed(numbers(40)))
+    })
+  )
+
   it.effect("a key function that throws is a defect of its element", () =>
     Effect.gen(function* () {
       const out: Array<number> = []
@@ -635,7 +661,7 @@ describe("attempts", () => {
               pool,
               concurrency,
               ordered,
-              onError: { deadLetter: ({ error, input }) => Effect.sync(() => failures.push(`${input} ${error}`)) }
+              onError: { deadLetter: ({ error, input }) => Effect.sync(() => failures.push(`${input} ${String(error)}`)) }
             }),
             Pipeline.runCollect
           )

@@ -651,6 +651,38 @@ describe("regressions", () => {
     })
   )
 
+  it.effect("an element whose function has another fail does not begin behind it", () =>
+    Effect.gen(function* () {
+      for (const ordered of [true, false]) {
+        const gate = yield* Deferred.make<never, string>()
+        const begun: Array<number> = []
+        const fiber = yield* start(
+          source(3).pipe(
+            Pipeline.stage(
+              "work",
+              (n) => {
+                if (n === 0) return Deferred.await(gate)
+                Deferred.doneUnsafe(gate, Exit.fail("boom"))
+                return Effect.andThen(
+                  Effect.sync(() => begun.push(n)),
+                  Effect.never
+                )
+              },
+              { concurrency: 2, ordered }
+            ),
+            Pipeline.runCollect,
+            Effect.flip
+          )
+        )
+        yield* settle
+        const exit = fiber.pollUnsafe()
+        yield* Fiber.interrupt(fiber)
+        assert.isTrue(exit !== undefined && Exit.isSuccess(exit) && exit.value.error === "boom")
+        assert.deepStrictEqual(begun, [])
+      }
+    })
+  )
+
   it.effect("a dead-letter sink that lets another element end keeps its slot", () =>
     Effect.gen(function* () {
       const { around, seen } = gauge()

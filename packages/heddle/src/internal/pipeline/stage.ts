@@ -269,10 +269,12 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
     if (cause !== undefined) this.failures.push({ sequence: Infinity, cause, late: this.cutoff !== Infinity })
   }
 
-  private effectOf({ input, lane }: Worker<In, Out>): Effect.Effect<Out, Failed, R> {
+  private effectOf({ input, lane, sequence }: Worker<In, Out>): Effect.Effect<Out, Failed, R> {
     if (lane?.key instanceof BrokenKey) return Effect.die(lane.key.defect)
     try {
-      return this.config.run(input as In)
+      const effect = this.config.run(input as In)
+      // the function may have had another element fail, when nobody could interrupt this one yet
+      return sequence > this.cutoff ? Exit.interrupt() : effect
     } catch (defect) {
       return Effect.die(defect)
     }
@@ -284,8 +286,6 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
     if (this.isTelling) expectWorker()
     const fiber = this.forkWorker(worker.loop)
     if (fiber.pollUnsafe() === undefined) worker.fiber = fiber
-    // it may have been stopped before its fiber was known
-    if (worker.isDoomed) fiber.interruptUnsafe()
     fiber.addObserver((exit) => this.onEnd(worker, exit))
   }
 
