@@ -73,9 +73,10 @@ export class Ledger<A, E, R> implements Listener<A> {
     body: () => {
       const group = this.settledElements
       this.settledElements = []
+      this.serve()
       return isReadonlyArrayNonEmpty(group) ? this.options.acknowledge(group) : Effect.void
     },
-    step: () => this.serve()
+    step: () => {}
   })
 
   failed(element: A, cause: Cause.Cause<unknown>): void {
