@@ -117,17 +117,22 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ],
   [
     "internal/pipeline/attempt",
-    "internal/pipeline/batching",
     "internal/pipeline/description",
+    "internal/pipeline/intake",
     "internal/pipeline/ledger",
     "internal/pipeline/merging",
     "internal/pipeline/progress",
     "internal/pipeline/reduction",
-    "internal/pipeline/splitting",
     "internal/pipeline/stageConfig",
     "internal/pipeline/worker"
   ],
-  ["internal/pipeline/stage", "internal/pipeline/joining"],
+  [
+    "internal/pipeline/batching",
+    "internal/pipeline/joining",
+    "internal/pipeline/outcomes",
+    "internal/pipeline/splitting"
+  ],
+  ["internal/pipeline/stage"],
   [
     "internal/pipeline/stageLink",
     "internal/pipeline/running",

@@ -11,7 +11,6 @@
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import { isReadonlyArrayNonEmpty } from "effect/Array"
-import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,7 +18,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Scheduler } from "effect/Scheduler"
 
-import { type Chunk, Engine, Inlet, type Upstream } from "./engine.ts"
+import { type Chunk, Engine, type Upstream } from "./engine.ts"
+import { Intake } from "./intake.ts"
 
 export interface BatchConfig<A, B> {
   readonly maxSize: number
@@ -31,16 +31,13 @@ export interface BatchConfig<A, B> {
 
 export class Batching<A, B, E, R> extends Engine<B, E> {
   private readonly config: BatchConfig<A, B>
-  private readonly inlet: Inlet<A, E, R>
+  private readonly intake: Intake<A, E, R>
   private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  private input: ReadonlyArray<A> = []
-  private position = 0
   private current: Array<A> = []
   private currentWeight = 0
   private timer: Fiber.Fiber<void> | undefined = undefined
   private isDue = false
   private closed: B | undefined = undefined
-  private ended: Exit.Exit<never, E | Cause.Done> | undefined = undefined
 
   constructor(
     upstream: Upstream<A, E, R>,
@@ -50,51 +47,37 @@ export class Batching<A, B, E, R> extends Engine<B, E> {
   ) {
     super(scheduler)
     this.config = config
-    this.inlet = new Inlet(upstream, context, this.receive, this.goOn)
+    this.intake = new Intake(upstream, context, this.goOn)
     this.fork = Effect.runForkWith(context)
   }
 
   poll(): Chunk<B, E> | undefined {
     this.collect()
     const { closed } = this
-    if (closed === undefined) return this.isReady() ? this.ended : undefined
+    if (closed === undefined) return this.isReady() ? this.intake.ended : undefined
     this.closed = undefined
     this.collect()
     return Exit.succeed([closed])
   }
 
   protected isReady(): boolean {
-    return this.closed !== undefined || (this.ended !== undefined && this.current.length === 0 && !this.hasInput())
+    return this.closed !== undefined || (this.intake.isExhausted && this.current.length === 0)
   }
 
   override isOutOfTurn(): boolean {
-    return this.inlet.isOutOfTurn()
+    return this.intake.isOutOfTurn()
   }
 
   override renewTurn(): void {
-    this.inlet.renewTurn()
+    this.intake.renewTurn()
   }
 
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.ended = Exit.interrupt()
-    this.input = []
     this.current = []
-    this.inlet.stop()
-    const fibers = this.timer === undefined ? this.inlet.fibers : [...this.inlet.fibers, this.timer]
+    this.intake.end(Exit.interrupt())
+    const fibers = this.timer === undefined ? this.intake.fibers : [...this.intake.fibers, this.timer]
     return Fiber.interruptAll(fibers)
   })
-
-  private hasInput(): boolean {
-    return this.position < this.input.length
-  }
-
-  private readonly receive = (chunk: Chunk<A, E>): void => {
-    if (chunk._tag === "Failure") this.ended = chunk as Exit.Exit<never, E | Cause.Done>
-    else {
-      this.input = chunk.value
-      this.position = 0
-    }
-  }
 
   private readonly goOn = (): void => {
     this.collect()
@@ -102,17 +85,18 @@ export class Batching<A, B, E, R> extends Engine<B, E> {
   }
 
   private collect(): void {
+    const { intake } = this
     while (true) {
-      if (this.hasInput()) {
-        if (!this.add(this.input[this.position] as A)) return
-        this.position++
-      } else if (this.ended !== undefined || this.inlet.isPulling) {
-        if (this.isDue || (this.ended !== undefined && this.current.length > 0)) this.shut()
+      if (intake.hasNext) {
+        if (!this.add(intake.peek())) return
+        intake.take()
+      } else if (intake.ended !== undefined || intake.isPulling) {
+        if (this.isDue || (intake.ended !== undefined && this.current.length > 0)) this.shut()
         return
       } else if (this.isFull() && !this.shut()) {
         return
       } else {
-        this.inlet.pull()
+        intake.pull()
       }
     }
   }
@@ -124,9 +108,7 @@ export class Batching<A, B, E, R> extends Engine<B, E> {
       weight = this.config.weight(element)
     } catch (defect) {
       // it stands in for the rest of the source: what came before it leaves first
-      this.ended = Exit.die(defect)
-      this.input = []
-      this.inlet.stop()
+      this.intake.die(defect)
       return true
     }
     const overflows = this.current.length > 0 && this.currentWeight + weight > this.config.maxWeight

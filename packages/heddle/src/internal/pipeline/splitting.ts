@@ -11,14 +11,14 @@
  * queue is full. A branch that has ended gets nothing any more and holds up nobody; what it does not get is not acknowledged.
  */
 import { isReadonlyArrayNonEmpty } from "effect/Array"
-import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Scheduler } from "effect/Scheduler"
 
-import { type Chunk, Engine, Inlet, type Upstream } from "./engine.ts"
+import { type Chunk, Engine, type Upstream } from "./engine.ts"
+import { Intake } from "./intake.ts"
 
 /** The branches that get an element. */
 export type Route<A> = (element: A) => ReadonlyArray<number>
@@ -34,75 +34,44 @@ export interface SplitConfig<A> {
 export class Splitter<A, E, R> {
   readonly branches: ReadonlyArray<Branch<A, E>>
   private readonly config: SplitConfig<A>
-  private readonly inlet: Inlet<A, E, R>
-  private input: ReadonlyArray<A> = []
-  private position = 0
-  ended: Exit.Exit<never, E | Cause.Done> | undefined = undefined
+  readonly intake: Intake<A, E, R>
 
   constructor(upstream: Upstream<A, E, R>, config: SplitConfig<A>, context: Context.Context<R>, scheduler: Scheduler) {
     this.config = config
-    this.inlet = new Inlet(upstream, context, this.receive, this.goOn)
+    this.intake = new Intake(upstream, context, () => this.advance())
     this.branches = Array.from({ length: config.branches }, () => new Branch<A, E>(this, scheduler))
   }
 
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.ended = Exit.interrupt()
-    this.input = []
-    this.inlet.stop()
-    return Fiber.interruptAll(this.inlet.fibers)
+    this.intake.end(Exit.interrupt())
+    return Fiber.interruptAll(this.intake.fibers)
   })
-
-  /** Whether all that will come is in the queues. */
-  get isExhausted(): boolean {
-    return this.ended !== undefined && this.position >= this.input.length
-  }
-
-  isOutOfTurn(): boolean {
-    return this.inlet.isOutOfTurn()
-  }
-
-  renewTurn(): void {
-    this.inlet.renewTurn()
-  }
-
-  private readonly receive = (chunk: Chunk<A, E>): void => {
-    if (chunk._tag === "Failure") this.ended = chunk as Exit.Exit<never, E | Cause.Done>
-    else {
-      this.input = chunk.value
-      this.position = 0
-    }
-  }
-
-  private readonly goOn = (): void => {
-    this.advance()
-  }
 
   /** Hands on what there is room for, asks for more, and wakes those who got something. */
   advance(): void {
-    while (this.distribute() && this.ended === undefined && !this.inlet.isPulling) {
+    while (this.distribute() && this.intake.ended === undefined && !this.intake.isPulling) {
       // nobody asks for what nobody has room for
       if (!this.branches.some((branch) => branch.hasRoom(this.config.buffer))) break
-      this.inlet.pull()
+      this.intake.pull()
     }
     for (const branch of this.branches) branch.notice()
   }
 
   /** False if an element has to wait for room. */
   private distribute(): boolean {
-    while (this.position < this.input.length) {
-      const element = this.input[this.position] as A
+    const { intake } = this
+    while (intake.hasNext) {
+      const element = intake.peek()
       let route: ReadonlyArray<number>
       try {
         route = this.config.route(element)
       } catch (defect) {
-        this.ended = Exit.die(defect)
-        this.input = []
-        this.inlet.stop()
+        intake.die(defect)
         return true
       }
       const receivers = route.map((index) => this.branches[index]!).filter((branch) => !branch.isGone)
       if (!receivers.every((branch) => branch.hasRoom(this.config.buffer))) return false
-      this.position++
+      intake.take()
       // also with a branch that has ended: nobody can say that it has done with the element
       this.config.shared(element, route.length)
       for (const branch of receivers) branch.queue.push(element)
@@ -134,19 +103,19 @@ export class Branch<A, E> extends Engine<A, E> {
       this.splitter.advance()
       return Exit.succeed(queue)
     }
-    return this.isReady() ? this.splitter.ended : undefined
+    return this.isReady() ? this.splitter.intake.ended : undefined
   }
 
   protected isReady(): boolean {
-    return this.queue.length > 0 || this.splitter.isExhausted
+    return this.queue.length > 0 || this.splitter.intake.isExhausted
   }
 
   override isOutOfTurn(): boolean {
-    return this.splitter.isOutOfTurn()
+    return this.splitter.intake.isOutOfTurn()
   }
 
   override renewTurn(): void {
-    this.splitter.renewTurn()
+    this.splitter.intake.renewTurn()
   }
 
   notice(): void {

@@ -18,7 +18,7 @@
  * others. Both deliver what was finished, then fail, when every fiber has ended. When upstream fails, all in flight came
  * before the failure and finish.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import { Clock } from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,12 +27,12 @@ import * as Fiber from "effect/Fiber"
 import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 
 import { withoutDone } from "../cursor.ts"
-import { type Chunk, Engine, Inlet, type Upstream } from "./engine.ts"
-import { combine, type Failure, isNoFailure, logLate } from "./failures.ts"
+import { type Chunk, Engine, type Upstream } from "./engine.ts"
 import { expectWorker, hasForked, telling } from "./forks.ts"
-import { BrokenKey, type Lane, Lanes } from "./lanes.ts"
+import { Intake } from "./intake.ts"
+import { BrokenKey, type Lane, type Lanes } from "./lanes.ts"
 import { Shift } from "./meter.ts"
-import { InArrivalOrder, InInputOrder, type Results } from "./results.ts"
+import { Outcomes } from "./outcomes.ts"
 import type { Config } from "./stageConfig.ts"
 import { type Crew, isFinished, Worker } from "./worker.ts"
 
@@ -40,7 +40,7 @@ import { type Crew, isFinished, Worker } from "./worker.ts"
 const elementsPerTurn = 256
 
 export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew<In, Out> {
-  private readonly inlet: Inlet<In, E, R>
+  private readonly intake: Intake<In, E, R>
   private readonly config: Config<In, Out, Failed, E, R>
   private readonly dispatcher: SchedulerDispatcher
   private readonly forkWorker: <A, E2>(effect: Effect.Effect<A, E2, R>) => Fiber.Fiber<A, E2>
@@ -48,20 +48,11 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
   private readonly isTelling: boolean
   private readonly clock: Clock
   private shift: Shift | undefined
-  private readonly results: Results<Out>
-  private readonly lanes: Lanes<In> | undefined
+  private readonly elements: Outcomes<In, Out, Failed, E, R>
 
-  private input: ReadonlyArray<In> = []
-  private position = 0
   private claimed = 0
-  private upstreamEnded = false
-  /** Slots in use. */
-  private active = 0
   private readonly workers = new Set<Worker<In, Out>>()
   private readonly idle: Array<Worker<In, Out>> = []
-  private readonly failures: Array<Failure<E>> = []
-  /** Elements with a higher number are neither started nor delivered. */
-  private cutoff = Infinity
   private starting = false
   private budget = elementsPerTurn
   private refillScheduled = false
@@ -74,21 +65,20 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
   ) {
     super(scheduler)
     this.config = config
-    this.inlet = new Inlet(upstream, context, this.receive, this.goOn)
+    this.intake = new Intake(upstream, context, this.goOn, this.onUpstreamEnd)
     const told = telling(context)
     this.isTelling = told !== undefined
     this.forkWorker = Effect.runForkWith(told ?? context)
     this.dispatcher = scheduler.makeDispatcher()
     this.clock = Context.get(context, Clock)
-    this.results = config.ordered ? new InInputOrder() : new InArrivalOrder()
-    this.lanes = config.key === undefined ? undefined : new Lanes(config.key)
+    this.elements = new Outcomes(config, this.clock, this.onCut)
   }
 
   poll(): Chunk<Out, E> | undefined {
     this.shift ??= this.config.meter.open(new Shift(this.clock, this.config.concurrency, this.workers))
     do {
       this.start()
-      const chunk = this.results.take()
+      const chunk = this.elements.results.take()
       // what was taken, or passed over, made room
       this.start()
       if (chunk !== undefined) {
@@ -96,36 +86,33 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
         this.config.meter.queued -= chunk.length
         return Exit.succeed(chunk)
       }
-    } while (this.results.isReady())
-    return this.isOver() ? this.outcome() : undefined
+    } while (this.elements.results.isReady())
+    return this.isOver() ? this.elements.end() : undefined
   }
 
   override isOutOfTurn(): boolean {
-    return this.budget === 0 || this.inlet.isOutOfTurn()
+    return this.budget === 0 || this.intake.isOutOfTurn()
   }
 
   override renewTurn(): void {
     this.budget = elementsPerTurn
-    this.inlet.renewTurn()
+    this.intake.renewTurn()
   }
 
-  /**
-   * Interrupts what runs and waits for it, until nothing does: an element may just be starting, or end with a result. What
-   * died in a cleanup is logged, since it has nowhere else to go.
-   */
+  /** Interrupts what runs and waits for it, until nothing does: an element may just be starting, or end with a result. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.cutAt(-1)
-    this.config.meter.queued -= this.results.clear()
-    const fibers: Array<Fiber.Fiber<unknown, unknown>> = [...this.inlet.fibers]
+    this.elements.cutAt(-1)
+    this.config.meter.queued -= this.elements.results.clear()
+    const fibers: Array<Fiber.Fiber<unknown, unknown>> = [...this.intake.fibers]
     for (const { fiber } of this.workers) if (fiber !== undefined) fibers.push(fiber)
     if (fibers.length > 0) return Effect.andThen(Fiber.interruptAll(fibers), this.close)
-    if (this.active > 0 || this.inlet.isPulling) return Effect.andThen(Effect.yieldNow, this.close)
+    if (this.elements.active > 0 || this.intake.isPulling) return Effect.andThen(Effect.yieldNow, this.close)
     if (this.shift !== undefined) this.config.meter.close(this.shift)
-    return logLate(this.failures)
+    return this.elements.logLate()
   })
 
   protected isReady(): boolean {
-    return this.results.isReady() || this.isOver()
+    return this.elements.results.isReady() || this.isOver()
   }
 
   /** Starts as many elements as there is room for. Never nested: an inner call leaves the work to the outer loop. */
@@ -161,27 +148,29 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
         worker.effect = effect
         return true
       }
-      if (effect._tag === "Success") this.succeed(worker, effect.value)
-      else if (this.recovery(worker, effect.cause)) return true
+      if (effect._tag === "Success") this.elements.succeed(worker, effect.value)
+      else if (this.elements.recovery(worker, effect.cause)) return true
     }
     return false
   }
 
   /** Gives a worker the next element that may begin, and a slot; false if there is none, or no room, or no turn left. */
   private assign(worker: Worker<In, Out>): boolean {
-    while (this.active < this.config.concurrency) {
-      const due = this.lanes?.oldest()
-      if (due === undefined && this.cutoff !== Infinity) return false
-      if (due === undefined && this.position === this.input.length) {
-        if (this.inlet.isPulling || this.upstreamEnded || !this.hasRoom()) return false
-        this.inlet.pull()
+    const { elements, intake } = this
+    const { lanes } = elements
+    while (elements.active < this.config.concurrency) {
+      const due = lanes?.oldest()
+      if (due === undefined && elements.isCut) return false
+      if (due === undefined && !intake.hasNext) {
+        if (intake.isPulling || intake.ended !== undefined || !elements.hasRoom()) return false
+        intake.pull()
         // it was stopped as it began
-        if (this.cutoff !== Infinity) this.inlet.stop()
-        if (this.position === this.input.length) return false
+        if (elements.isCut) intake.stop()
+        if (!intake.hasNext) return false
         continue
       }
       // all wait for this one, so that nothing leaves and no room is ever made unless it begins
-      if (!this.hasRoom() && (due === undefined || !this.results.isAwaited(due.sequence))) return false
+      if (!elements.hasRoom() && (due === undefined || !elements.results.isAwaited(due.sequence))) return false
       if (this.budget === 0) {
         this.scheduleRefill()
         // a dispatcher may run its tasks at once
@@ -189,16 +178,16 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
         continue
       }
       if (due !== undefined) {
-        this.lanes?.shift()
+        lanes?.shift()
         this.config.meter.waiting--
         this.occupy(worker, due.sequence, due.input, due.lane)
         return true
       }
-      if (this.lanes === undefined) {
-        this.occupy(worker, this.claimed++, this.input[this.position++] as In, undefined)
+      if (lanes === undefined) {
+        this.occupy(worker, this.claimed++, intake.take(), undefined)
         return true
       }
-      if (!this.passToLane(worker, this.lanes)) return false
+      if (!this.passToLane(worker, lanes)) return false
       if (worker.isBusy) return true
     }
     return false
@@ -207,11 +196,11 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
   /** The next element begins if its key is idle, and waits in its lane if not; false if no more may wait. */
   private passToLane(worker: Worker<In, Out>, lanes: Lanes<In>): boolean {
     const { meter, readAhead } = this.config
-    const input = this.input[this.position] as In
+    const input = this.intake.peek()
     const key = lanes.keyOf(input)
     const busy = lanes.busy(key)
     if (busy !== undefined && lanes.parked >= readAhead) return false
-    this.position++
+    this.intake.take()
     const sequence = this.claimed++
     if (busy === undefined) {
       this.occupy(worker, sequence, input, lanes.enter(key))
@@ -223,33 +212,8 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
   }
 
   private occupy(worker: Worker<In, Out>, sequence: number, input: In, lane: Lane<In> | undefined): void {
-    const { meter } = this.config
     this.budget--
-    this.active++
-    meter.in++
-    meter.inFlight++
-    worker.sequence = sequence
-    worker.input = input
-    worker.lane = lane
-    worker.isBusy = true
-    worker.recovers = false
-    meter.begin(this.clock, worker)
-  }
-
-  /** The element is over, and its slot is free. */
-  private vacate(worker: Worker<In, Out>): void {
-    const { meter } = this.config
-    worker.isBusy = false
-    this.active--
-    meter.inFlight--
-    meter.end(this.clock, worker)
-    if (worker.lane !== undefined) this.lanes?.leave(worker.lane)
-  }
-
-  private hasRoom(): boolean {
-    const { buffer, concurrency, ordered, readAhead } = this.config
-    const room = ordered && !this.results.isReady() ? readAhead : buffer
-    return this.active + this.results.size < concurrency + room
+    this.elements.occupy(worker, sequence, input, lane)
   }
 
   private readonly goOn = (): void => {
@@ -257,16 +221,9 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
     this.wake()
   }
 
-  private readonly receive = (exit: Chunk<In, E>): void => {
-    if (exit._tag === "Success") {
-      this.input = exit.value
-      this.position = 0
-      return
-    }
-    this.upstreamEnded = true
-    const cause = withoutDone(exit.cause)
-    // it came after every element
-    if (cause !== undefined) this.failures.push({ sequence: Infinity, cause, late: this.cutoff !== Infinity })
+  private readonly onUpstreamEnd = (ended: Cause.Cause<E | Cause.Done>): void => {
+    const cause = withoutDone(ended)
+    if (cause !== undefined) this.elements.failUpstream(cause)
   }
 
   private effectOf({ input, lane, sequence }: Worker<In, Out>): Effect.Effect<Out, Failed, R> {
@@ -274,7 +231,7 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
     try {
       const effect = this.config.run(input as In)
       // the function may have had another element fail, when nobody could interrupt this one yet
-      return sequence > this.cutoff ? Exit.interrupt() : effect
+      return sequence > this.elements.cutoff ? Exit.interrupt() : effect
     } catch (defect) {
       return Effect.die(defect)
     }
@@ -292,29 +249,9 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
   onSuccess(worker: Worker<In, Out>, result: unknown): void {
     const { fiber, mark } = worker
     if (!this.isTelling || (fiber !== undefined && hasForked(fiber, mark))) worker.held = result as Out
-    else this.complete(worker, result as Out)
+    else this.elements.complete(worker, result as Out)
     // the consumer is woken after this one has claimed the next, and so finds as much as there is
     this.wake()
-  }
-
-  private complete(worker: Worker<In, Out>, result: Out): void {
-    if (worker.recovers) this.leaveOut(worker)
-    else this.succeed(worker, result)
-  }
-
-  private succeed(worker: Worker<In, Out>, result: Out): void {
-    const { fate, meter } = this.config
-    this.vacate(worker)
-    meter.queued++
-    this.results.put(worker.sequence, fate.succeeded(worker.input as In, result))
-  }
-
-  private leaveOut(worker: Worker<In, Out>): void {
-    const { fate, meter } = this.config
-    meter.failed++
-    this.vacate(worker)
-    this.results.skip(worker.sequence)
-    fate.leftOut(worker.input as In)
   }
 
   private onEnd(worker: Worker<In, Out>, exit: Exit.Exit<void, unknown>): void {
@@ -322,9 +259,9 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
     this.workers.delete(worker)
     worker.fiber = worker.held = undefined
     if (worker.isBusy) {
-      if (exit._tag === "Success") this.complete(worker, held as Out)
-      else if (worker.recovers) this.fail(worker, exit.cause as Cause.Cause<E>)
-      else if (this.recovery(worker, exit.cause as Cause.Cause<Failed>)) this.begin(worker)
+      if (exit._tag === "Success") this.elements.complete(worker, held as Out)
+      else if (worker.recovers) this.elements.fail(worker, exit.cause as Cause.Cause<E>)
+      else if (this.elements.recovery(worker, exit.cause as Cause.Cause<Failed>)) this.begin(worker)
     }
     if (!worker.isBusy && !worker.isDoomed) {
       worker.input = worker.lane = undefined
@@ -335,67 +272,19 @@ export class Stage<In, Out, Failed, E, R> extends Engine<Out, E> implements Crew
     this.wake()
   }
 
-  /** The worker's element has failed. True if its recovery has to be run. */
-  private recovery(worker: Worker<In, Out>, cause: Cause.Cause<Failed>): boolean {
-    const { explain, recover } = this.config
-    const input = worker.input as In
-    const late = worker.sequence > this.cutoff
-    if (recover === undefined) {
-      this.fail(worker, explain(input, cause))
-      return false
-    }
-    const failure = cause.reasons.find(Cause.isFailReason)
-    // where failures are left out, they are not among the errors of the run either
-    if (late || failure === undefined || Cause.hasDies(cause)) {
-      this.fail(worker, Cause.fromReasons(cause.reasons.filter(isNoFailure)))
-      return false
-    }
-    worker.recovers = true
-    worker.effect = recover(input, failure.error)
-    if (!isFinished(worker.effect)) return true
-    if (worker.effect._tag === "Success") this.leaveOut(worker)
-    else this.fail(worker, worker.effect.cause)
-    return false
-  }
-
-  /** The element ends without a result, and the run with it. */
-  private fail(worker: Worker<In, Out>, cause: Cause.Cause<E>): void {
-    const { fate, meter, ordered } = this.config
-    const { sequence } = worker
-    const late = sequence > this.cutoff
-    this.vacate(worker)
-    this.failures.push({ sequence, cause, late })
-    if (!late || !Cause.hasInterruptsOnly(cause)) fate.failed(worker.input as In, cause)
-    if (late) return
-    meter.failed++
-    this.cutAt(ordered ? sequence : -1)
-  }
-
-  /** Stops all that comes behind. */
-  private cutAt(sequence: number): void {
-    const { meter } = this.config
-    this.cutoff = Math.min(this.cutoff, sequence)
-    if (this.lanes !== undefined) {
-      meter.waiting -= this.lanes.parked
-      this.lanes.dropBehind(this.cutoff)
-      meter.waiting += this.lanes.parked
-    }
-    this.inlet.stop()
+  private readonly onCut = (): void => {
+    this.intake.stop()
     for (const worker of Array.from(this.workers)) {
-      if (!worker.isBusy || worker.sequence <= this.cutoff || worker.isDoomed) continue
+      if (!worker.isBusy || worker.sequence <= this.elements.cutoff || worker.isDoomed) continue
       worker.isDoomed = true
       worker.fiber?.interruptUnsafe()
     }
   }
 
   private isOver(): boolean {
-    if (this.active > 0 || this.inlet.isPulling) return false
-    if ((this.lanes?.parked ?? 0) > 0) return false
-    if (this.cutoff !== Infinity) return true
-    return this.upstreamEnded && this.position === this.input.length && this.results.size === 0
-  }
-
-  private outcome(): Exit.Exit<never, E | Cause.Done> {
-    return this.failures.length === 0 ? Exit.fail(Cause.Done()) : Exit.failCause(combine(this.failures))
+    const { active, isCut, lanes, results } = this.elements
+    if (active > 0 || this.intake.isPulling) return false
+    if ((lanes?.parked ?? 0) > 0) return false
+    return isCut || (this.intake.isExhausted && results.size === 0)
   }
 }
