@@ -661,7 +661,9 @@ describe("attempts", () => {
               pool,
               concurrency,
               ordered,
-              onError: { deadLetter: ({ error, input }) => Effect.sync(() => failures.push(`${input} ${String(error)}`)) }
+              onError: {
+                deadLetter: ({ error, input }) => Effect.sync(() => failures.push(`${input} ${String(error)}`))
+              }
             }),
             Pipeline.runCollect
           )
@@ -687,7 +689,10 @@ describe("attempts", () => {
         )
       )
       const full = yield* run
-      assert.deepStrictEqual([full.result._tag, full.result.input, full.result.error._tag], ["StageError", 1, "PoolFull"])
+      assert.deepStrictEqual(
+        [full.result._tag, full.result.input, full.result.error._tag],
+        ["StageError", 1, "PoolFull"]
+      )
       yield* WorkerPool.close(pool)
       const closed = yield* run
       assert.deepStrictEqual([closed.result.input, closed.result.error._tag], [0, "PoolClosed"])

@@ -28,7 +28,7 @@ const gated = Effect.gen(function* () {
       fail: (element, _cause: Cause.Cause<unknown>) => write(element),
       maxPending: 1
     },
-    yield* Effect.context<never>(),
+    yield* Effect.context(),
     yield* Scheduler
   )
   return { gates, ledger, written }
