@@ -289,6 +289,50 @@ describe("of p-map and streams", () => {
     })
   )
 
+  it.effect("P11: of a source without an end no more is taken than runs and may wait, whatever the order", () =>
+    Effect.gen(function* () {
+      for (const { concurrency, ordered } of matrix) {
+        let taken = 0
+        const endless = Stream.rechunk(Stream.fromEffectRepeat(Effect.sync(() => taken++)), 1)
+        const fiber = yield* start(
+          Pipeline.from(endless).pipe(
+            Pipeline.stage("hang", () => Effect.never, { concurrency, ordered }),
+            Pipeline.runCollect
+          )
+        )
+        yield* Effect.replicateEffect(settle, 20)
+        assert.strictEqual(taken, concurrency)
+        yield* Fiber.interrupt(fiber)
+      }
+    })
+  )
+
+  it.effect("PL-13: an iteration that breaks off has had what it took, and nothing runs behind it", () =>
+    Effect.gen(function* () {
+      for (const { concurrency, ordered } of matrix) {
+        const { around, seen } = gauge()
+        let closed = 0
+        const endless = Stream.iterate(0, (n) => n + 1).pipe(
+          Stream.rechunk(1),
+          Stream.ensuring(Effect.sync(() => closed++))
+        )
+        const stream = Pipeline.from(endless).pipe(
+          Pipeline.stage("work", (n) => around(Effect.as(Effect.yieldNow, n)), { concurrency, ordered }),
+          Pipeline.toStream
+        )
+        const taken: Array<number> = []
+        yield* Effect.promise(async () => {
+          for await (const n of Stream.toAsyncIterable(stream)) {
+            taken.push(n)
+            if (taken.length === 5) break
+          }
+        })
+        assert.deepStrictEqual(taken, numbers(5))
+        assert.deepStrictEqual([closed, seen.active], [1, 0])
+      }
+    })
+  )
+
   it.effect("the read-ahead is a number of its own, beside the buffer", () =>
     Effect.gen(function* () {
       for (const [readAhead, buffer] of [
