@@ -91,7 +91,7 @@ const recordParameters = {
   deadLetters: fileFlag("dead-letters", "With --ndjson: where lines go that are no records. Default: they are counted"),
   checkpoint: fileFlag(
     "checkpoint",
-    "With --ndjson and --out: remembers what is done, and goes on there the next time"
+    "With --ndjson, --out and --dead-letters: remembers what is done, and goes on there the next time"
   ),
   enricher: Flag.String("enricher").pipe(
     Flag.withMetavar("url"),
@@ -182,6 +182,9 @@ const runLines = Effect.fnUntraced(function* (input: string, flags: Flags) {
   const [checkpoint, deadLetters, output] = [flags.checkpoint, flags.deadLetters, flags.out].map(Option.getOrUndefined)
   if (checkpoint !== undefined && output === undefined) {
     return yield* refuse("--checkpoint needs --out: in standard output a line that was torn could not be mended")
+  }
+  if (checkpoint !== undefined && deadLetters === undefined) {
+    return yield* refuse("--checkpoint needs --dead-letters: a line that is no record would be passed over for good")
   }
   return yield* runRecords({
     input,

@@ -202,7 +202,10 @@ describe("records", () => {
           if (isThere) giveOwners(response, packages)
           else response.destroy()
         })
-        const args = ["--ndjson", `${folder}/in`, "--out", `${folder}/out`, "--checkpoint", `${folder}/done`]
+        const args = ["--ndjson", `${folder}/in`, "--out", `${folder}/out`, "--checkpoint", `${folder}/done`].concat([
+          "--dead-letters",
+          `${folder}/dead`
+        ])
         const once = runCensus(...args, "--enricher", url, "--patience", "0", "--concurrency", "1")
         const away = yield* once
         assert.strictEqual(away.code, 2)
@@ -252,6 +255,9 @@ describe("records", () => {
         const torn = yield* runCensus("--ndjson", "in", "--checkpoint", "done")
         assert.strictEqual(torn.code, 1)
         assert.match(torn.stderr, /^census: --checkpoint needs --out: /)
+        const passedOver = yield* runCensus("--ndjson", "in", "--checkpoint", "done", "--out", "out")
+        assert.strictEqual(passedOver.code, 1)
+        assert.match(passedOver.stderr, /^census: --checkpoint needs --dead-letters: /)
       }),
     slow
   )
